@@ -1,0 +1,1 @@
+"""One row a person: index event, exposure, covariates; outcomes apart."""

@@ -1,0 +1,1 @@
+"""Vocabulary shared by both stacks: columns, formulas, results, errors, sandwich variances, drawing."""

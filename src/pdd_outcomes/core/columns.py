@@ -1,0 +1,177 @@
+"""Column names to checked arrays: the one place that meets a bad column.
+
+A function that takes data opens a :class:`Columns`, asks for each role, and calls
+:meth:`Columns.check` before it computes. Every problem is then reported at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .errors import DataError, UsageError, did_you_mean, rows_phrase
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
+BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+class Columns:
+    """Reads roles from a frame, collecting problems until :meth:`check` is called.
+
+    Every method returns an array of the frame's length, in row order. After a problem the
+    array is a placeholder; `check` raises before anyone can use it.
+    """
+
+    def __init__(self, data: pd.DataFrame) -> None:
+        if not isinstance(data, pd.DataFrame):
+            raise UsageError(f"data must be a pandas DataFrame, not {type(data).__name__}.")
+        if data.columns.has_duplicates:
+            twice = sorted({str(c) for c in data.columns[data.columns.duplicated()]})
+            raise DataError(f"data has two columns of the same name: {twice}. Rename one of them.")
+        self._data = data
+        self._problems: list[str] = []
+        if len(data) == 0:
+            self._problems.append("data has no rows. Check the filter or the file it came from.")
+
+    def check(self) -> None:
+        """Raise a DataError that holds every problem met so far, if any."""
+        if self._problems:
+            raise DataError(self._problems)
+
+    def problem(self, message: str) -> None:
+        """Add a problem found by the caller, to be raised with the others."""
+        self._problems.append(message)
+
+    def series(self, role: str, column: object) -> pd.Series[Any] | None:
+        """The column as it is, or None (with a problem noted) where there is none of that name."""
+        if not isinstance(column, str):
+            self._problems.append(f"{role} must be a column name, not {type(column).__name__}.")
+            return None
+        if column not in self._data.columns:
+            hint = did_you_mean(column, [str(c) for c in self._data.columns])
+            self._problems.append(f"{role}={column!r} is not a column of the data.{hint}")
+            return None
+        return self._data[column]
+
+    def number(
+        self, role: str, column: str, *, minimum: float | None = None, above: float | None = None
+    ) -> FloatArray:
+        """A finite number for every row; at least `minimum`, more than `above`."""
+        series = self._present(role, column)
+        if series is None:
+            return np.zeros(len(self._data))
+        values = self._as_float(role, column, series)
+        if values is None:
+            return np.zeros(len(self._data))
+        self._rows(role, column, ~np.isfinite(values), "is infinite", "Correct the extract.")
+        if minimum is not None:
+            self._rows(
+                role,
+                column,
+                values < minimum,
+                f"is below {minimum:g}",
+                "Correct or exclude them in the cohort.",
+            )
+        if above is not None:
+            self._rows(
+                role,
+                column,
+                values <= above,
+                f"is not above {above:g}",
+                "Correct or exclude them in the cohort.",
+            )
+        return values
+
+    def binary(self, role: str, column: str, *, both: bool = True) -> BoolArray:
+        """True/False or 1/0 for every row; with `both`, each value must occur."""
+        series = self._present(role, column)
+        placeholder = np.zeros(len(self._data), dtype=bool)
+        if series is None:
+            return placeholder
+        values = self._as_float(role, column, series)
+        if values is None:
+            return placeholder
+        wrong = ~np.isin(values, (0.0, 1.0))
+        self._rows(role, column, wrong, "is neither 0 nor 1", "Recode it to 0/1 or True/False.")
+        answer: BoolArray = values == 1.0
+        if both and not wrong.any() and len(values):
+            for arm, empty in (("1", not answer.any()), ("0", bool(answer.all()))):
+                if empty:
+                    self._problems.append(
+                        f"{role}={column!r} has no row equal to {arm}: one arm is empty, so there is nothing to compare. "
+                        "Check the filter and the coding."
+                    )
+        return answer
+
+    def causes(self, role: str, column: str) -> IntArray:
+        """Integer event codes: 0 censored, 1..k causes."""
+        values = self.number(role, column, minimum=0)
+        self._rows(
+            role, column, values != np.round(values), "is not a whole number", "Code 0 censored, 1..k causes."
+        )
+        return np.round(np.nan_to_num(values)).astype(np.int64)
+
+    def labels(self, role: str, column: str) -> tuple[IntArray, list[Any]]:
+        """Codes 0..k-1 and the sorted levels they stand for (sorted as text if types are mixed)."""
+        series = self._present(role, column)
+        if series is None:
+            return np.zeros(len(self._data), dtype=np.int64), ["?"]
+        values = series.astype(str) if isinstance(series.dtype, pd.CategoricalDtype) else series
+        try:
+            codes, levels = pd.factorize(values, sort=True)
+        except TypeError:
+            codes, levels = pd.factorize(values.astype(str), sort=True)
+        plain = [level.item() if isinstance(level, np.generic) else level for level in levels]
+        return codes.astype(np.int64), plain
+
+    def crossed(self, role: str, columns: str | Sequence[str]) -> tuple[IntArray, list[str]]:
+        """One code for every combination that occurs of several label columns, with 'a, b' labels."""
+        names = [columns] if isinstance(columns, str) else list(columns)
+        n = len(self._data)
+        if not names:
+            return np.zeros(n, dtype=np.int64), ["all"]
+        code = np.zeros(n, dtype=np.int64)
+        parts = [self.labels(role, name) for name in names]
+        for codes, levels in parts:
+            code = code * max(len(levels), 1) + codes
+        kept, dense = np.unique(code, return_inverse=True)
+        words: list[str] = []
+        for key in kept.tolist():
+            said: list[str] = []
+            for _, levels in reversed(parts):
+                key, at = divmod(key, max(len(levels), 1))
+                said.append(str(levels[at]))
+            words.append(", ".join(reversed(said)))
+        return dense.astype(np.int64).reshape(n), words
+
+    def weights(self, role: str, column: str | None) -> FloatArray:
+        """Non-negative finite weights, ones where no column is named."""
+        return np.ones(len(self._data)) if column is None else self.number(role, column, minimum=0)
+
+    def _present(self, role: str, column: str) -> pd.Series[Any] | None:
+        series = self.series(role, column)
+        if series is not None:
+            self._rows(
+                role, column, series.isna().to_numpy(), "is missing", "Impute or exclude them in the cohort."
+            )
+        return series
+
+    def _as_float(self, role: str, column: str, series: pd.Series[Any]) -> FloatArray | None:
+        kind = series.dtype.kind
+        if kind not in "biuf":
+            self._problems.append(
+                f"{role}={column!r} must be a number, and its type is {series.dtype}. Convert it before this call."
+            )
+            return None
+        return series.to_numpy(dtype=float, na_value=np.nan)
+
+    def _rows(self, role: str, column: str, bad: Any, rule: str, remedy: str) -> None:
+        rows = np.flatnonzero(bad)
+        if len(rows):
+            self._problems.append(
+                f"{role}={column!r} {rule} for {rows_phrase(rows.tolist(), len(self._data))}. {remedy}"
+            )

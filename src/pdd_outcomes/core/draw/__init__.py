@@ -1,0 +1,1 @@
+"""Drawing functions: a frame in, a matplotlib Axes out, and alt text from the same frame."""

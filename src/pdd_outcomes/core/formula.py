@@ -1,0 +1,102 @@
+"""Covariates or a formula to a numeric matrix with named columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .columns import Columns, FloatArray
+from .errors import DataError, UsageError, rows_phrase
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMatrix:
+    """A numeric matrix and what its columns are called."""
+
+    values: FloatArray  # (n, p)
+    terms: tuple[str, ...]  # length p
+
+
+def is_categorical(series: pd.Series[Any]) -> bool:
+    """Text and categories are labels; numbers and booleans are numbers."""
+    return series.dtype.kind not in "biuf"
+
+
+def covariate_matrix(
+    data: pd.DataFrame, covariates: Sequence[str], *, all_levels: bool = False, role: str = "covariates"
+) -> ModelMatrix:
+    """One column a number, one 0/1 column a level of a label.
+
+    For a model the first level (in sorted order) is the reference and has no column. With
+    `all_levels`, as a balance table wants, every level has one, except that a label of two levels
+    has one column for the second: the other row would say the same thing twice.
+
+    Returns
+    -------
+    ModelMatrix
+        Terms are the column's name, or ``name[level]`` for a level.
+    """
+    if isinstance(covariates, str):
+        raise UsageError(f"{role} must be a list of column names, not the one string {covariates!r}.")
+    if len(set(covariates)) != len(covariates):
+        raise UsageError(
+            f"{role} names a column twice: {sorted({c for c in covariates if list(covariates).count(c) > 1})}."
+        )
+    take = Columns(data)
+    values: list[FloatArray] = []
+    terms: list[str] = []
+    for name in covariates:
+        series = take.series(role, name)
+        if series is None:
+            continue
+        if not is_categorical(series):
+            values.append(take.number(role, name))
+            terms.append(name)
+            continue
+        codes, levels = take.labels(role, name)
+        first = 0 if all_levels and len(levels) > 2 else 1
+        for k in range(first, len(levels)):
+            values.append((codes == k).astype(float))
+            terms.append(f"{name}[{levels[k]}]")
+    take.check()
+    matrix = np.column_stack(values) if values else np.zeros((len(data), 0))
+    return ModelMatrix(matrix, tuple(terms))
+
+
+def model_matrix(
+    data: pd.DataFrame, *, covariates: Sequence[str] | None = None, formula: str | None = None
+) -> ModelMatrix:
+    """The predictors of a model, without an intercept.
+
+    `covariates` lists columns (labels by treatment contrasts); `formula` is the right-hand side of a
+    formula in formulaic's grammar, such as ``"bs(age, df=4) + sex:race"``. Give one of the two. An intercept
+    is left to the caller. The categories of a formula are coded as they would be beside one.
+    """
+    if (covariates is None) == (formula is None):
+        raise UsageError("Give either covariates=[...] or formula='...', and not both.")
+    if covariates is not None:
+        return covariate_matrix(data, covariates)
+    from formulaic import model_matrix as formulaic_matrix
+    from formulaic.errors import FormulaicError
+
+    assert formula is not None
+    try:
+        frame = formulaic_matrix(formula, data, na_action="ignore")
+    except (FormulaicError, NameError, KeyError, SyntaxError) as problem:
+        raise DataError(
+            f"formula={formula!r} cannot be read: {problem}. Columns are {list(map(str, data.columns))[:20]}."
+        ) from problem
+    table = pd.DataFrame(frame)
+    kept = [c for c in table.columns if c != "Intercept"]
+    values = table[kept].to_numpy(dtype=float)
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=1)) if values.size else np.array([], dtype=int)
+    if len(bad):
+        raise DataError(
+            f"formula={formula!r} is missing or infinite for {rows_phrase(bad.tolist(), len(data))}. "
+            "Impute or exclude them in the cohort."
+        )
+    return ModelMatrix(values, tuple(str(c) for c in kept))

@@ -1,0 +1,51 @@
+"""The capability table: what each method can do, read by validation, docs, `pdd doctor` and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .errors import UsageError, choose
+
+
+@dataclass(frozen=True, slots=True)
+class MethodSpec:
+    """One method: what it can target, what it makes, where it is from."""
+
+    name: str
+    estimands: frozenset[str]
+    pairs: bool = False  # makes matched sets
+    replace: bool = False  # may use a control more than once
+    exact: bool = True  # honours exact= inside the matcher
+    cite: str = ""
+
+
+MATCHING: Mapping[str, MethodSpec] = {
+    m.name: m
+    for m in (
+        MethodSpec(
+            "nearest", frozenset({"ATT", "ATC"}), pairs=True, replace=True, cite="Rosenbaum & Rubin 1985"
+        ),
+    )
+}
+
+POOLING: Mapping[str, MethodSpec] = {
+    m.name: m
+    for m in (
+        MethodSpec("common", frozenset(), cite="inverse-variance weighting"),
+        MethodSpec("DL", frozenset(), cite="DerSimonian & Laird 1986"),
+        MethodSpec("PM", frozenset(), cite="Paule & Mandel 1982"),
+        MethodSpec("ML", frozenset(), cite="Hardy & Thompson 1996"),
+        MethodSpec("REML", frozenset(), cite="Viechtbauer 2005"),
+    )
+}
+
+
+def check_estimand(table: Mapping[str, MethodSpec], method: str, estimand: str) -> MethodSpec:
+    """The method's row, or an error that lists the methods, or those that can target `estimand`."""
+    spec = table[choose("method", method, sorted(table))]
+    if estimand not in spec.estimands:
+        able = sorted(m.name for m in table.values() if estimand in m.estimands)
+        remedy = f"These can: {able}." if able else f"It targets {sorted(spec.estimands)}."
+        raise UsageError(f"method={method!r} cannot target the {estimand}. {remedy}")
+    return spec

@@ -1,0 +1,1 @@
+"""Propensity, matched sets, overlap and balance. Never sees an outcome."""

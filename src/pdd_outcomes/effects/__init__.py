@@ -1,0 +1,1 @@
+"""Effects after design: the outcome functions take the design whole."""

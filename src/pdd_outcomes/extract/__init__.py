@@ -1,0 +1,1 @@
+"""Tables as they are sent, checked against a data contract."""

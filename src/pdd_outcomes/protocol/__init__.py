@@ -1,0 +1,1 @@
+"""The plan: protocol.yaml, validated, frozen and hashed."""

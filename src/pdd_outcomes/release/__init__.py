@@ -1,0 +1,1 @@
+"""Disclosure control: the only door between person-level data and a reader."""

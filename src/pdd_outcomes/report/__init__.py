@@ -1,0 +1,1 @@
+"""Pages from released findings only."""

@@ -1,0 +1,1 @@
+"""Figures as accessible inline SVG, drawn from released frames."""

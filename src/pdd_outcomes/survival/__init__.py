@@ -1,0 +1,1 @@
+"""Risk sets, curves, tests and regression for times to an event."""

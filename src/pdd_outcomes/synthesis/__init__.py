@@ -1,0 +1,1 @@
+"""Evidence over forces: pooling and its uncertainty."""
