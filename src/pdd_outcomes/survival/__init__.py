@@ -1,1 +1,7 @@
 """Risk sets, curves, tests and regression for times to an event."""
+
+from .curves import SurvivalCurves
+from .influence import km_influence, rmst_influence
+from .kaplan_meier import kaplan_meier, nelson_aalen
+
+__all__ = ["SurvivalCurves", "kaplan_meier", "km_influence", "nelson_aalen", "rmst_influence"]

@@ -1,0 +1,214 @@
+"""The plan as frozen, validated parts. Every key of protocol.yaml is a field here, and nothing else is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Ident = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Days = Annotated[int, Field(ge=0)]
+Outcome_code = Annotated[int, Field(ge=1, le=22)]
+
+
+class Part(BaseModel):
+    """Frozen; an unknown key is an error; types are not coerced."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Data(Part):
+    """What comes in, from where, and which days it covers."""
+
+    shape: Literal["event_tables", "person_table"]
+    source: Annotated[str, StringConstraints(pattern=r"^(folder|public|synthetic):\s*\S.*$")]
+    seed: int = 0
+    starts: date | None = None
+    cut: date | None = None
+    quarantine_limit: Share = 0.01
+
+
+class Treatment(Part):
+    """Which values of a column mean treated, and which the declared comparator."""
+
+    column: Text
+    treated: tuple[Text | int, ...] = Field(min_length=1)
+    comparator: tuple[Text | int, ...] = Field(min_length=1)
+
+
+class TimeColumn(Part):
+    """The column that holds the time to the event or the end of follow-up."""
+
+    column: Text
+
+
+class EventColumn(Part):
+    """The column, and its values, that say the event was seen."""
+
+    column: Text
+    values: tuple[Text | int, ...] = Field(min_length=1)
+
+
+class PersonTable(Part):
+    """How to read one row a person."""
+
+    id: Text | None = None
+    treatment: Treatment
+    time: TimeColumn
+    event: EventColumn
+    labels: dict[str, Text] = Field(default_factory=dict)
+
+
+class Window(Part):
+    """First and last day on which an index incident may fall."""
+
+    from_: date = Field(alias="from")
+    to: date
+
+
+class Comparator(Part):
+    """What the diverted are compared with, by Home Office outcome codes."""
+
+    label: Text
+    outcome_codes: tuple[Outcome_code, ...] = Field(min_length=1)
+
+
+class Diverted(Part):
+    """The scheme contact that makes a person diverted."""
+
+    contact: Text = "referred"
+
+
+class CohortPlan(Part):
+    """Who is in, when their clock starts, and what they are compared with."""
+
+    window: Window
+    min_age: Annotated[int, Field(ge=10, le=100)] = 18
+    offence_groups: tuple[Text, ...] = Field(min_length=1)
+    lookback_days: Days
+    grace_days: Days = 90
+    waiting_days: Days = 183
+    clock: Literal["incident", "disposal"] = "incident"
+    diverted: Diverted = Diverted()
+    comparator: Comparator
+
+
+class Outcome(Part):
+    """One outcome: a noun phrase, and how it is built."""
+
+    id: Ident
+    label: Text
+    kind: Literal["proven", "treatment_entry", "column"]
+    exclude_groups: tuple[Text, ...] = ()
+    main: bool = False
+
+
+class DesignPlan(Part):
+    """How the groups are made alike."""
+
+    covariates: tuple[Text, ...]
+    formula: Text | None = None
+    method: Literal["nearest"] = "nearest"
+    ratio: Annotated[int, Field(ge=1)] = 1
+    replace: bool = False
+    caliper: Positive | None = 0.2
+    caliper_scale: Literal["sd", "raw"] = "sd"
+    exact: tuple[Text, ...] = ()
+    order: Literal["largest", "smallest", "closest", "data"] = "largest"
+
+
+class Gates(Part):
+    """What must hold before outcomes are joined."""
+
+    max_smd: Positive = 0.1
+    min_ess: Positive = 100
+    override: Text | None = None
+
+
+class Analysis(Part):
+    """One comparison: an exposure, an estimand, a design and its gates."""
+
+    id: Ident
+    exposure: Literal["person", "force"]
+    label: Text
+    treated_label: Text
+    control_label: Text
+    population: Text
+    estimand: Literal["ATT", "ATC"] = "ATT"
+    headline: bool = False
+    design: DesignPlan
+    gates: Gates = Gates()
+    by_force: bool = False
+
+
+class Reporting(Part):
+    """When a finding is called significant (the Justice Data Lab's rule), and at what level."""
+
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    min_treated_events: Days = 30
+    min_np: Days = 10
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+
+
+class Release(Part):
+    """Disclosure control."""
+
+    threshold: Annotated[int, Field(ge=1)] = 10
+    rounding: Annotated[int, Field(ge=1)] = 5
+    curve_min_n: Annotated[int, Field(ge=1)] = 200
+    curve_min_at_risk: Annotated[int, Field(ge=1)] = 30
+
+
+class Protocol(Part):
+    """A study's plan."""
+
+    study: Ident
+    title: Text
+    question: Text
+    version: Text
+    synthetic: bool = False
+    background: str = ""
+    data: Data
+    time_unit: Literal["days", "months"]
+    horizons: tuple[Positive, ...] = Field(min_length=1)
+    tau: Positive
+    intervals: tuple[Positive, ...] = ()
+    person_table: PersonTable | None = None
+    cohort: CohortPlan | None = None
+    outcomes: tuple[Outcome, ...] = Field(min_length=1)
+    analyses: tuple[Analysis, ...] = Field(min_length=1)
+    reporting: Reporting = Reporting()
+    release: Release = Release()
+    limits: tuple[Text, ...] = ()
+    sources: tuple[Text, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the validated plan with its defaults filled; comments and key order do not change it."""
+        filled: Any = self.model_dump(mode="json", by_alias=True)
+        return hashlib.sha256(json.dumps(filled, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a statistician should be told beside every run of this plan."""
+        said: list[str] = []
+        if self.cohort is not None and self.cohort.clock == "disposal":
+            said.append(
+                "the disposal clock starts each arm at its own disposal: prosecution outcomes are decided months later, "
+                "so the prosecuted are followed only if they got that far (immortal time). Prefer the incident clock."
+            )
+        if self.cohort is not None and 22 in self.cohort.comparator.outcome_codes:
+            said.append(
+                "outcome 22 is recorded only after a diversionary activity is completed: as a comparator it is "
+                "conditioned on the future, and it is itself diversion."
+            )
+        said += [
+            f"{a.id}: a gate is overridden: {a.gates.override}" for a in self.analyses if a.gates.override is not None
+        ]
+        return tuple(said)

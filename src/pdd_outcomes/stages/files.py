@@ -1,0 +1,110 @@
+"""Files written whole or not at all, and their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..core.errors import DataError
+
+
+def sha256_bytes(content: bytes) -> str:
+    """Hex SHA-256."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def canonical_json(content: Any) -> str:
+    """JSON with sorted keys: the same content is the same bytes."""
+    return json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+
+
+def sha256_json(content: Any) -> str:
+    """Hex SHA-256 of the canonical JSON."""
+    return sha256_bytes(canonical_json(content).encode())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write to a temporary name beside `path`, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        Path(name).chmod(0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Deterministic CSV: shortest decimals that read back the same number, line feed, no index."""
+    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> None:
+    """Parquet without an index; the bytes depend on the content and the library version only."""
+    frame.reset_index(drop=True).to_parquet(path, index=False)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A CSV or Parquet file that a stage wrote, with the empty string as the only missing mark."""
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+
+
+@contextmanager
+def fresh_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder that replaces `target` when the block ends well, and vanishes when it does not.
+
+    Leftovers of a killed run are removed first. `target` itself is never half-written: it is renamed away
+    and the new folder renamed into place.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in target.parent.glob(f".{target.name}.*"):
+        shutil.rmtree(leftover)
+    made = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    made.chmod(0o755)
+    try:
+        yield made
+    except BaseException:
+        shutil.rmtree(made)
+        raise
+    if target.exists():
+        old = made.with_name(made.name + ".old")
+        os.replace(target, old)
+        os.replace(made, target)
+        shutil.rmtree(old)
+    else:
+        os.replace(made, target)
+
+
+def check_unchanged(folder: Path, outputs: Mapping[str, str]) -> None:
+    """Refuse files that changed, or went, after the stage that wrote them."""
+    wrong = [
+        name for name, sha in outputs.items() if not (folder / name).is_file() or sha256_file(folder / name) != sha
+    ]
+    if wrong:
+        raise DataError(
+            f"{folder.name}/{name} was changed or removed after its stage ran. Run the stage '{folder.name}' again."
+            for name in wrong
+        )

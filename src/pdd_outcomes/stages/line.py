@@ -1,0 +1,32 @@
+"""The line: every stage in order, and how to run one by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..core.errors import choose
+from . import cohort, design, estimates, extract, outcomes, protocol, raw, release
+from .runner import Log, Stage
+from .runner import run_stage as run_one
+from .study import Study
+
+Provider = Callable[[str, int, Path], None]
+
+LINE: dict[str, Callable[[Provider], Stage]] = {
+    "protocol": lambda _: Stage("protocol", (), protocol.run, "validate and hash the plan"),
+    "raw": lambda provider: Stage("raw", ("protocol",), raw.runner(provider), "find the data as they were sent"),
+    "extract": lambda _: Stage("extract", ("raw",), extract.run, "check the data against the contract"),
+    "cohort": lambda _: Stage("cohort", ("extract",), cohort.run, "one row a person, no outcomes"),
+    "design": lambda _: Stage("design", ("cohort",), design.run, "score, match, check balance and gates"),
+    "outcomes": lambda _: Stage("outcomes", ("extract", "cohort", "design"), outcomes.run, "join outcomes to the locked design"),
+    "estimates": lambda _: Stage("estimates", ("cohort", "design", "outcomes"), estimates.run, "risks, hazards, restricted means, pooling"),
+    "release": lambda _: Stage("release", ("raw", "extract", "cohort", "design", "estimates"), release.run, "disclosure control"),
+}
+STAGES = tuple(LINE)
+
+
+def run_stage(study: Study, name: str, *, log: Log, provider: Provider, only_if_stale: bool = False) -> bool:
+    """Run the stage of that name; False where it was up to date and `only_if_stale`."""
+    choose("stage", name, STAGES)
+    return run_one(study, LINE[name](provider), log=log, only_if_stale=only_if_stale)

@@ -1,0 +1,39 @@
+"""Stage 2: the data as they were sent. Files of a folder stay where they are and are hashed; demonstration data are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..core.errors import DataError
+from .files import canonical_json, sha256_file
+from .runner import Workbench
+from .study import Study
+
+TABLES = (".csv", ".parquet")
+
+
+def source_folder(study: Study) -> Path:
+    """Where the tables are: the folder that the protocol names, or this stage's own for demonstration data."""
+    kind, _, rest = study.protocol.data.source.partition(":")
+    return study.root / rest.strip() if kind == "folder" else study.folder("raw")
+
+
+def runner(provider: Callable[[str, int, Path], None]) -> Callable[[Workbench], None]:
+    """The stage, given what makes demonstration data (the command line's business, not the stage's)."""
+
+    def run(bench: Workbench) -> None:
+        data = bench.protocol.data
+        if data.source.startswith("folder:"):
+            folder = source_folder(bench.study)
+            if not folder.is_dir():
+                raise DataError(f"data.source: there is no folder {data.source.removeprefix('folder:').strip()!r}. Make it, or mend the protocol.")
+        else:
+            provider(data.source, data.seed, bench.folder)
+            folder = bench.folder
+        files = sorted(p for p in folder.iterdir() if p.suffix in TABLES)
+        if not files:
+            raise DataError(f"data.source={data.source!r}: the folder holds no {' or '.join(TABLES)} file.")
+        bench.write_text("inputs.json", canonical_json({p.name: sha256_file(p) for p in files}))
+
+    return run
