@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pdd_outcomes.report.engine import RenderError, render
+from pdd_outcomes.report.engine import Engine, RenderError, render
 from pdd_outcomes.report.quarto import find_quarto
 
 FOUND = find_quarto()
@@ -88,13 +88,14 @@ def gist(page: str) -> dict[str, list[str]]:
 def test_both_engines_give_the_same_headings_references_captions_and_numbers(tmp_path: Path) -> None:
     (tmp_path / "a.qmd").write_text(QMD)
     pages = {}
-    for engine in ("quarto", "embedded"):
+    engines: tuple[Engine, ...] = ("quarto", "embedded")
+    for engine in engines:
         result = render(
             tmp_path / "a.qmd",
             tmp_path / f"{engine}.html",
             parameters=GIVEN,
             metadata={"title": "Force <A> & *B*"},
-            engine=engine,  # type: ignore[arg-type]
+            engine=engine,
             on_message=lambda _: None,
         )
         pages[engine] = result.path.read_text()

@@ -182,9 +182,9 @@ def _run(arguments: list[str], folder: Path | None, seconds: float) -> tuple[int
     with process:
         try:
             out, said = process.communicate(timeout=seconds)
-        except BaseException:
-            _end(process)
-            raise
+        finally:
+            if process.returncode is None:
+                _end(process)
     return process.returncode, out, said
 
 

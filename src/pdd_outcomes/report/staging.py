@@ -122,9 +122,8 @@ def put_in_place(page: str, out: Path) -> None:
             file.write(page)
         os.chmod(name, 0o644)
         os.replace(name, out)
-    except BaseException:
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
 
 
 class _Loads(HTMLParser):

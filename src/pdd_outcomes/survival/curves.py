@@ -85,8 +85,8 @@ class SurvivalCurves(Shown):
 
         `n_risk` is the number at risk just before the time; `n_event` and `n_censor` count since the
         time read before (for the first, since the start). After the last time at which anyone of a group
-        is under observation its estimate is NaN, unless the curve has already reached 0 survival,
-        where it stays.
+        is under observation its estimate is NaN, unless the last who were at risk all had the event:
+        the curve then stays where it is (survival 0).
 
         Returns
         -------
@@ -165,7 +165,8 @@ class SurvivalCurves(Shown):
         return value if self.quantity == "survival" else np.exp(-value)
 
     def _finished(self, cells: pd.DataFrame) -> bool:
-        return self.quantity == "survival" and bool(cells["estimate"].iloc[-1] == 0)
+        end = cells.iloc[-1]
+        return bool(end["rows_event"] == end["n_rows"]) or (self.quantity == "survival" and end["estimate"] == 0)
 
     def _limits(self, rows: pd.DataFrame, level: float) -> pd.DataFrame:
         value, error = _array(rows, "estimate"), _array(rows, "std_error")

@@ -1,0 +1,160 @@
+"""Tests that groups share one hazard: log-rank and its weighted family, stratified, weighted, clustered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ..core.columns import Columns, FloatArray, IntArray
+from ..core.errors import DataError, UsageError
+from ..core.results import HypothesisTest, chi_square_test
+from ..core.sandwich import clustered_covariance
+from .riskset import RiskSet, risk_set, running_sum
+from .roles import counted, read_follow_up
+from .step_curves import survival_product
+
+
+def logrank(
+    data: pd.DataFrame,
+    time: str,
+    event: str,
+    group: str,
+    *,
+    strata: str | Sequence[str] | None = None,
+    rho: float = 0.0,
+    gamma: float = 0.0,
+    weights: str | None = None,
+    entry: str | None = None,
+    cluster: str | Sequence[str] | None = None,
+) -> HypothesisTest:
+    r"""Test that the hazard of the event is the same in every group.
+
+    .. math:: U_g = \sum_j \hat S(t_j^-)^{\rho}\,\{1-\hat S(t_j^-)\}^{\gamma}
+        \Big(D_{gj} - D_j\frac{N_{gj}}{N_j}\Big)
+
+    summed over strata, with :math:`\hat S` the Kaplan-Meier curve of all groups of the stratum together,
+    just before :math:`t_j`. ``rho=0, gamma=0`` is the log-rank test, ``rho=1`` Peto and Peto's
+    generalised Wilcoxon, ``gamma=1`` weighs late differences (Fleming and Harrington's family).
+
+    The variance is hypergeometric. With weights or clusters a sum of weights is not a number of
+    people, so it is the robust one instead: the sum over clusters of squared totals of each row's
+    part of U (Lin and Wei's sandwich at a hazard ratio of 1), which no scale of the weights changes.
+
+    Parameters
+    ----------
+    data, time, event, entry, weights, cluster : as in :func:`~pdd_outcomes.survival.kaplan_meier`
+    group : name of the column whose values are compared; two or more of them
+    strata : name, or names, of columns within whose values the groups are compared
+    rho, gamma : 0 or more
+
+    Returns
+    -------
+    HypothesisTest
+        Chi-square on one fewer than the number of groups that were ever at risk of an event. `detail` has a row a
+        group: n, observed, expected (weighted by rho and gamma as R's survdiff does), and variance, a
+        column for each group.
+
+    References
+    ----------
+    Mantel (1966) Cancer Chemotherapy Reports 50:163-170. Harrington and Fleming (1982) Biometrika 69:553-566.
+    Lin and Wei (1989) JASA 84:1074-1078; Xie and Liu (2005) Statistics in Medicine 24:3089-3110.
+    """
+    for name, value in (("rho", rho), ("gamma", gamma)):
+        if not np.isfinite(value) or value < 0:
+            raise UsageError(f"{name} must be 0 or more.")
+    take = Columns(data)
+    follow = read_follow_up(take, time, event, entry=entry, weights=weights, cluster=cluster)
+    codes, labels = take.labels("group", group)
+    layers = take.crossed("strata", strata or [])[0]
+    take.check()
+    follow, (codes, layers) = counted(follow, codes, layers)
+    present, codes = np.unique(codes, return_inverse=True)
+    if len(present) < 2:
+        raise DataError(
+            f"group={group!r} has only one value among the rows that count; there is nothing to compare."
+        )
+    if not follow.event.any():
+        raise DataError(f"event={event!r} has no row equal to 1, so hazards cannot be compared.")
+    risk = risk_set(follow.time, follow.event, follow.entry, np.unique(layers, return_inverse=True)[1])
+    table = _GroupTable(risk, follow.weight, codes, len(present), rho, gamma)
+    variance = (
+        table.robust_variance(follow.weight, codes, follow.clusters)
+        if follow.robust
+        else table.hypergeometric_variance()
+    )
+    detail = pd.DataFrame(
+        {
+            "group": [labels[k] for k in present.tolist()],
+            "n": np.bincount(codes),
+            "observed": table.observed,
+            "expected": table.expected,
+        }
+    )
+    for k, label in enumerate(detail["group"]):
+        detail[f"variance[{label}]"] = variance[:, k]
+    statistic, df = _quadratic_form(table.observed - table.expected, variance, table.expected)
+    return chi_square_test([group], statistic, df, _name(rho, gamma, follow.robust, strata), detail)
+
+
+class _GroupTable:
+    """Deaths and risk sets by cell and group (m, g), and what the family weighs each cell by (m,)."""
+
+    def __init__(
+        self, risk: RiskSet, weight: FloatArray, codes: IntArray, groups: int, rho: float, gamma: float
+    ) -> None:
+        self.risk = risk
+        parts = [np.where(codes == k, weight, 0.0) for k in range(groups)]
+        self.at_risk = np.column_stack([risk.at_risk(part) for part in parts])
+        self.deaths = np.column_stack([risk.events(part) for part in parts])
+        self.n, self.d = self.at_risk.sum(axis=1), self.deaths.sum(axis=1)
+        hazard = np.minimum(self.d / self.n, 1.0)
+        after = survival_product(hazard, risk.first)
+        before = np.concatenate([[1.0], after[:-1]])
+        before[risk.first[:-1][np.diff(risk.first) > 0]] = 1.0
+        self.share = self.at_risk / self.n[:, None]
+        self.factor = before**rho * (1.0 - before) ** gamma
+        self.observed: FloatArray = self.factor @ self.deaths
+        self.expected: FloatArray = (self.factor * self.d) @ self.share
+
+    def hypergeometric_variance(self) -> FloatArray:
+        """Variance of observed less expected (g, g) where weights are 1."""
+        alone = self.n <= 1
+        spread = np.where(alone, 0.0, self.d * (self.n - self.d) / np.where(alone, 1.0, self.n - 1))
+        scale = self.factor**2 * spread
+        return np.asarray(np.diag(scale @ self.share) - self.share.T @ (scale[:, None] * self.share))
+
+    def robust_variance(
+        self, weight: FloatArray, codes: IntArray, clusters: Sequence[IntArray]
+    ) -> FloatArray:
+        """Sandwich variance of observed less expected (g, g)."""
+        hazard = self.factor * self.d / self.n
+        drift = running_sum(hazard[:, None] * self.share)
+        own = np.concatenate([self.factor[:, None] * self.share, np.zeros((1, self.share.shape[1]))])
+        factor = np.append(self.factor, 0.0)[self.risk.own]
+        member = (codes[:, None] == np.arange(self.share.shape[1])).astype(float)
+        total = self.risk.over(hazard)
+        influence = member * (factor - total)[:, None]
+        influence -= own[self.risk.own] - (drift[self.risk.leave] - drift[self.risk.enter])
+        return clustered_covariance(influence * weight[:, None], clusters)
+
+
+def _quadratic_form(difference: FloatArray, variance: FloatArray, expected: FloatArray) -> tuple[float, int]:
+    """Chi-square of the differences, which add to 0, and its degrees of freedom; a group never at risk is left out."""
+    used = np.flatnonzero(expected > 0)[1:]
+    if not len(used):
+        raise DataError("Only one group is ever at risk when an event happens; there is nothing to compare.")
+    block = variance[np.ix_(used, used)]
+    if np.linalg.matrix_rank(block, hermitian=True) < len(used):
+        raise DataError(
+            "Some groups are never at risk together when an event happens, so they cannot be compared. "
+            "Compare fewer groups, or within coarser strata."
+        )
+    return float(difference[used] @ np.linalg.solve(block, difference[used])), len(used)
+
+
+def _name(rho: float, gamma: float, robust: bool, strata: str | Sequence[str] | None) -> str:
+    family = "Log-rank" if rho == 0 and gamma == 0 else f"Fleming-Harrington G({rho:g}, {gamma:g})"
+    within = ", stratified" if strata else ""
+    return f"{family} test{within}" + (" (robust variance)" if robust else "")

@@ -1,0 +1,105 @@
+"""Invented suspects: who they are, where they were arrested, and whether they were diverted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize, special
+
+from ..core.columns import BoolArray, FloatArray, IntArray
+from .parameters import COMPARISON, SCHEME, Settings
+
+OFFENCES = ("possession_class_a", "possession_class_b", "possession_other")
+ETHNICITIES = ("Asian", "Black", "Mixed", "Other", "White")
+
+
+@dataclass(slots=True)
+class People:
+    """Arrays of one length n, a place for each suspect."""
+
+    force: IntArray  # place in SCHEME + COMPARISON
+    age: IntArray
+    male: BoolArray
+    ethnicity: IntArray
+    imd_decile: IntArray
+    offence: IntArray
+    prior_offences: IntArray
+    prior_drug: IntArray
+    prior_treatment: BoolArray
+    hidden: FloatArray  # a trait that no record holds
+    risk: FloatArray  # log hazard of reoffending relative to the average, without force and treatment
+    need: FloatArray  # log hazard of entering treatment relative to the average
+
+    @property
+    def in_scheme(self) -> BoolArray:
+        """Arrested in a force that runs a scheme."""
+        return np.asarray(self.force < len(SCHEME))
+
+
+def draw_people(rng: np.random.Generator, n: int, settings: Settings) -> People:
+    """n suspects. Risk rises with priors and deprivation, falls with age; all of it stands in the records but `hidden`."""
+    force = rng.choice(len(SCHEME) + len(COMPARISON), size=n, p=_sizes(rng, settings))
+    age = np.clip(np.round(18 + rng.gamma(1.9, 6.4, n)), 18, 80).astype(np.int64)
+    male = rng.random(n) < 0.86
+    ethnicity = rng.choice(5, n, p=[0.08, 0.09, 0.04, 0.02, 0.77])
+    imd = np.clip(np.ceil(10 * rng.beta(1.0, 1.6, n)), 1, 10).astype(np.int64)
+    offence = rng.choice(3, n, p=[0.27, 0.65, 0.08])
+    burden = rng.gamma(0.55, 1.0, n) * np.where(male, 1.1, 0.7) * np.where(offence == 0, 1.35, 0.9)
+    priors = np.minimum(rng.poisson(2.4 * burden), 40)
+    prior_drug = rng.binomial(priors, 0.3)
+    prior_treatment = rng.random(n) < special.expit(-3.6 + 0.55 * np.log1p(priors) + 0.8 * (offence == 0))
+    hidden = rng.standard_normal(n)
+    risk = (
+        0.48 * np.log1p(priors)
+        + 0.12 * np.log1p(prior_drug)
+        - 0.024 * (np.minimum(age, 55) - 28)
+        + 0.22 * male
+        + 0.16 * (offence == 0)
+        - 0.035 * (imd - 4)
+        + 0.15 * prior_treatment
+        + (0.5 * hidden if settings.hidden_selection else 0.0)
+    )
+    need = 0.5 * np.log1p(priors) + 1.0 * (offence == 0) + 1.2 * prior_treatment + 0.02 * (np.minimum(age, 50) - 28)
+    return People(
+        force, age, male, ethnicity, imd, offence, priors, prior_drug, prior_treatment, hidden, risk - risk.mean(), need - need.mean()
+    )
+
+
+def _sizes(rng: np.random.Generator, settings: Settings) -> FloatArray:
+    """Shares of the suspects by force: scheme forces together hold `scheme_share`."""
+    scheme, comparison = rng.uniform(0.6, 1.4, len(SCHEME)), rng.uniform(0.8, 1.2, len(COMPARISON))
+    shares = np.concatenate(
+        [settings.scheme_share * scheme / scheme.sum(), (1 - settings.scheme_share) * comparison / comparison.sum()]
+    )
+    return np.asarray(shares)
+
+
+def selection_score(people: People, settings: Settings) -> FloatArray:
+    """What makes an officer less ready to divert, in standard deviations of what the records show, plus the hidden trait."""
+    shown = (
+        people.risk
+        - (0.5 * people.hidden if settings.hidden_selection else 0.0)
+        + 0.25 * (people.offence == 0)
+        + 0.15 * np.isin(people.ethnicity, (0, 1))
+        + 0.3 * (people.prior_offences > 0)
+    )
+    return np.asarray((shown - shown.mean()) / shown.std())
+
+
+def draw_diversion(
+    rng: np.random.Generator, people: People, strength: float, draw: FloatArray, settings: Settings
+) -> BoolArray:
+    """Who is diverted: in scheme forces, fewer of those at higher risk. `draw` (n,) uniform numbers are given, so that
+    another strength of selection moves the same people.
+    """
+    uptake = np.linspace(-0.09, 0.09, len(SCHEME)) + settings.uptake
+    uptake = rng.permutation(uptake)
+    score = strength * selection_score(people, settings) + settings.hidden_selection * people.hidden
+    diverted = np.zeros(len(draw), dtype=bool)
+    for f in range(len(SCHEME)):
+        here = np.flatnonzero(people.force == f)
+        theirs, wanted = score[here], uptake[f]
+        shift = optimize.brentq(lambda a, s=theirs, u=wanted: special.expit(a - s).mean() - u, -9.0, 9.0)
+        diverted[here] = draw[here] < special.expit(shift - score[here])
+    return diverted
