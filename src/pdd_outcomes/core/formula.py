@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,40 @@ from .errors import DataError, UsageError, rows_phrase
 
 
 @dataclass(frozen=True, slots=True)
+class Coding:
+    """How a matrix was coded, so that other rows can be coded in the same way. It holds levels and knots, no rows."""
+
+    covariates: tuple[str, ...] = ()
+    levels: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # of each label, reference first
+    spec: Any = None  # formulaic's, where there was a formula
+
+    def apply(self, data: pd.DataFrame) -> FloatArray:
+        """The matrix (n, p) of other rows; a level not met before is a DataError."""
+        if self.spec is not None:
+            table = pd.DataFrame(self.spec.get_model_matrix(data, na_action="ignore"))
+            return _finite(table[[c for c in table.columns if c != "Intercept"]], "formula", len(data))
+        take = Columns(data)
+        columns: list[FloatArray] = []
+        for name in self.covariates:
+            if name not in self.levels:
+                columns.append(take.number("covariates", name))
+                continue
+            codes, levels = take.labels("covariates", name)
+            known = self.levels[name]
+            if set(levels) - {*known, "?"}:
+                take.problem(f"covariates={name!r} has a level that the model was not fitted with.")
+            columns.extend((np.array([*levels, "?"], object)[codes] == level).astype(float) for level in known[1:])
+        take.check()
+        return np.column_stack(columns)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelMatrix:
-    """A numeric matrix and what its columns are called."""
+    """A numeric matrix, what its columns are called, and how they were coded."""
 
     values: FloatArray  # (n, p)
     terms: tuple[str, ...]  # length p
+    coding: Coding = field(default_factory=Coding, repr=False, compare=False)
 
 
 def is_categorical(series: pd.Series[Any]) -> bool:
@@ -49,6 +78,7 @@ def covariate_matrix(
     take = Columns(data)
     values: list[FloatArray] = []
     terms: list[str] = []
+    known: dict[str, tuple[Any, ...]] = {}
     for name in covariates:
         series = take.series(role, name)
         if series is None:
@@ -58,13 +88,14 @@ def covariate_matrix(
             terms.append(name)
             continue
         codes, levels = take.labels(role, name)
+        known[name] = tuple(levels)
         first = 0 if all_levels and len(levels) > 2 else 1
         for k in range(first, len(levels)):
             values.append((codes == k).astype(float))
             terms.append(f"{name}[{levels[k]}]")
     take.check()
     matrix = np.column_stack(values) if values else np.zeros((len(data), 0))
-    return ModelMatrix(matrix, tuple(terms))
+    return ModelMatrix(matrix, tuple(terms), Coding(tuple(covariates), known))
 
 
 def model_matrix(
@@ -92,11 +123,16 @@ def model_matrix(
         ) from problem
     table = pd.DataFrame(frame)
     kept = [c for c in table.columns if c != "Intercept"]
-    values = table[kept].to_numpy(dtype=float)
+    values = _finite(table[kept], f"formula={formula!r}", len(data))
+    return ModelMatrix(values, tuple(str(c) for c in kept), Coding(spec=frame.model_spec))
+
+
+def _finite(table: pd.DataFrame, said: str, rows: int) -> FloatArray:
+    values = table.to_numpy(dtype=float)
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1)) if values.size else np.array([], dtype=int)
     if len(bad):
         raise DataError(
-            f"formula={formula!r} is missing or infinite for {rows_phrase(bad.tolist(), len(data))}. "
+            f"{said} is missing or infinite for {rows_phrase(bad.tolist(), rows)}. "
             "Impute or exclude them in the cohort."
         )
-    return ModelMatrix(values, tuple(str(c) for c in kept))
+    return values

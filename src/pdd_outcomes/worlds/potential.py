@@ -13,7 +13,16 @@ import numpy as np
 from scipy import optimize, special
 
 from ..core.columns import BoolArray, FloatArray
-from .parameters import COMPARISON, COMPARISON_FORCES, DIVERTED, KNOTS, SCHEME, TREATMENT_AT_365, Settings
+from .parameters import (
+    COMPARISON,
+    COMPARISON_FORCES,
+    DIVERTED,
+    KNOTS,
+    SCHEME,
+    SCHEME_FORCES,
+    TREATMENT_AT_365,
+    Settings,
+)
 from .people import People, draw_diversion
 
 OTHER_SHARE = 0.65  # of reoffending that is not drug possession

@@ -1,1 +1,21 @@
 """Drawing functions: a frame in, a matplotlib Axes out, and alt text from the same frame."""
+
+from .curves import curves_alt, draw_curves
+from .forest import draw_forest, forest_alt
+from .love import draw_love, love_alt
+from .overlap import draw_overlap, overlap_alt
+from .style import ArmStyle, arm_style, house_style
+
+__all__ = [
+    "ArmStyle",
+    "arm_style",
+    "curves_alt",
+    "draw_curves",
+    "draw_forest",
+    "draw_love",
+    "draw_overlap",
+    "forest_alt",
+    "house_style",
+    "love_alt",
+    "overlap_alt",
+]

@@ -1,0 +1,79 @@
+"""One row a person: types, identities and times checked; which values mean treated is the protocol's to say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ..core.errors import DataError, did_you_mean
+from ..protocol import Protocol
+from .validate import Breaches, Extract, check_limit, collect, quality_frame
+
+NUMBER = r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?"
+
+
+def wanted_columns(protocol: Protocol) -> dict[str, str]:
+    """Columns that the protocol names, each with the key that names it."""
+    plan = protocol.person_table
+    assert plan is not None
+    wanted = {} if plan.id is None else {plan.id: "person_table.id"}
+    wanted |= {plan.treatment.column: "person_table.treatment.column", plan.time.column: "person_table.time.column"}
+    wanted |= {plan.event.column: "person_table.event.column"}
+    for i, analysis in enumerate(protocol.analyses):
+        for name in (*analysis.design.covariates, *analysis.design.exact):
+            wanted.setdefault(name, f"analyses.{i}.design")
+    return wanted
+
+
+def validate_person_table(raw: pd.DataFrame, protocol: Protocol) -> Extract:
+    """The one table of a person-level study, typed: a column is a number where every value that is not blank is one.
+
+    Quarantined: a blank or repeated identity, a blank or impossible time, a blank treatment or event.
+
+    Raises
+    ------
+    DataError
+        A column that the protocol names is missing, or too many rows are bad.
+    """
+    plan = protocol.person_table
+    assert plan is not None
+    have = [str(c) for c in raw.columns]
+    problems = [
+        f"person: {key}: {name!r} is not a column of the data.{did_you_mean(name, have)}"
+        for name, key in wanted_columns(protocol).items()
+        if name not in have
+    ]
+    if not len(raw):
+        problems.append("person: the table has no rows.")
+    if problems:
+        raise DataError(problems)
+    breaches = Breaches("person", len(raw))
+    raw = raw.reset_index(drop=True)
+    if plan.id is not None:
+        breaches.add((raw[plan.id] == "").to_numpy(), plan.id, "is blank")
+        breaches.add((raw[plan.id].duplicated(keep=False) & (raw[plan.id] != "")).to_numpy(), plan.id, "names more than one row")
+    for name in (plan.treatment.column, plan.event.column, plan.time.column):
+        breaches.add((raw[name] == "").to_numpy(), name, "is blank")
+    time = raw[plan.time.column]
+    numeric = time.str.fullmatch(NUMBER).to_numpy(dtype=bool)
+    breaches.add(~numeric & (time != "").to_numpy(), plan.time.column, "is not a number")
+    value = pd.to_numeric(time.where(numeric)).to_numpy(dtype=float)
+    breaches.add(value <= 0, plan.time.column, "is not above 0")
+    clean = raw.loc[~breaches.bad].reset_index(drop=True)
+    table = pd.DataFrame({name: _column(clean[name]) for name in clean.columns})
+    if plan.id is None:
+        table.insert(0, "row_number", np.flatnonzero(~breaches.bad) + 1)
+    extract = Extract({"person": table}, collect([breaches.frame()]), quality_frame({"person": len(raw)}, {"person": len(table)}))
+    check_limit(extract, protocol.data.quarantine_limit)
+    return extract
+
+
+def _column(text: pd.Series[str]) -> pd.Series:  # type: ignore[type-arg]
+    blank = text == ""
+    number = text.str.fullmatch(NUMBER)
+    leading = text.str.fullmatch(r"[-+]?0\d+")  # a code such as 0123, which a number would change
+    if not (number | blank).all() or leading.any() or blank.all():
+        return text
+    values = pd.to_numeric(text.where(~blank))
+    whole = values.dropna()
+    return values.astype("int64") if not blank.any() and bool((whole == whole.round()).all()) else values.astype(float)

@@ -1,0 +1,204 @@
+"""Tables against the contract: a row that breaks a rule is quarantined with table, row, column and rule.
+
+No value is repeated. A row number counts data rows from 1 (in a CSV file the line is one more). Of exact duplicates
+the first is kept; rows that share a key and differ are all quarantined, because one would have to be guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from ..core.columns import BoolArray
+from ..core.errors import DataError, did_you_mean
+from .contract import CONTRACT, Column, Table
+
+EARLIEST = np.datetime64("1900-01-02")  # 1 January 1900 is a spreadsheet's way of saying that it does not know
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """Clean tables, and an account of every row that came in.
+
+    Attributes
+    ----------
+    tables : typed frames, the rows that break no rule
+    quarantine : table, row, column, rule; a line for every breach
+    quality : table, rows_in, rows_ok, rows_quarantined; rows_in is the sum of the other two
+    """
+
+    tables: dict[str, pd.DataFrame] = field(repr=False)
+    quarantine: pd.DataFrame = field(repr=False)
+    quality: pd.DataFrame
+
+
+class Breaches:
+    """Collects breaches of one table."""
+
+    def __init__(self, table: str, rows: int) -> None:
+        self.table = table
+        self.bad = np.zeros(rows, dtype=bool)
+        self.parts: list[pd.DataFrame] = []
+
+    def add(self, where: BoolArray, column: str, rule: str) -> None:
+        """Note that the rows of `where` break `rule`."""
+        rows = np.flatnonzero(where)
+        if len(rows):
+            self.bad[rows] = True
+            self.parts.append(pd.DataFrame({"table": self.table, "row": rows + 1, "column": column, "rule": rule}))
+
+    def frame(self) -> pd.DataFrame:
+        """All of them, in the order of the rows."""
+        return collect(self.parts)
+
+
+def collect(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Breaches of several checks as one frame in row order."""
+    empty = pd.DataFrame({"table": pd.Series(dtype=str), "row": pd.Series(dtype="int64"), "column": pd.Series(dtype=str), "rule": pd.Series(dtype=str)})
+    if not parts:
+        return empty
+    return pd.concat(parts, ignore_index=True).sort_values(["table", "row", "column", "rule"], ignore_index=True)
+
+
+def validate(raw: Mapping[str, pd.DataFrame], *, cut: date, quarantine_limit: float) -> Extract:
+    """Every table of the contract, checked.
+
+    Parameters
+    ----------
+    raw : text tables by name; optional tables may be absent
+    cut : the last day that the records cover
+    quarantine_limit : largest share of a table's rows that may be quarantined
+
+    Raises
+    ------
+    DataError
+        A table or column is missing, or too many rows are bad. Every such problem at once.
+    """
+    _check_shape(raw)
+    typed: dict[str, pd.DataFrame] = {}
+    breaches: dict[str, Breaches] = {}
+    for name, table in CONTRACT.items():
+        frame = raw.get(name, pd.DataFrame(columns=list(table.names), dtype=str))
+        breaches[name] = Breaches(name, len(frame))
+        typed[name] = _typed(frame, table, breaches[name], np.datetime64(cut))
+        _keys(frame, table, breaches[name])
+    for name, table in CONTRACT.items():
+        _references(typed, table, breaches)
+    tables = {name: frame.loc[~breaches[name].bad].reset_index(drop=True) for name, frame in typed.items()}
+    quality = quality_frame({n: len(f) for n, f in typed.items()}, {n: len(f) for n, f in tables.items()})
+    extract = Extract(tables, collect([b.frame() for b in breaches.values()]), quality)
+    check_limit(extract, quarantine_limit)
+    return extract
+
+
+def quality_frame(rows_in: Mapping[str, int], rows_ok: Mapping[str, int]) -> pd.DataFrame:
+    """The account of rows by table."""
+    names = list(rows_in)
+    kept = [rows_ok[n] for n in names]
+    came = [rows_in[n] for n in names]
+    return pd.DataFrame(
+        {"table": names, "rows_in": came, "rows_ok": kept, "rows_quarantined": [i - k for i, k in zip(came, kept)]}
+    )
+
+
+def check_limit(extract: Extract, limit: float) -> None:
+    """Stop where more than the tolerated share of a table is quarantined."""
+    problems = []
+    for row in extract.quality.itertuples():
+        share = row.rows_quarantined / row.rows_in if row.rows_in else 0.0
+        if share > limit:
+            rules = extract.quarantine.loc[extract.quarantine["table"] == row.table]
+            worst = rules.groupby(["column", "rule"]).size().sort_values(ascending=False).head(3)
+            said = "; ".join(f"{c}: {r} ({k} rows)" for (c, r), k in worst.items())
+            first = ", ".join(str(r) for r in sorted(set(rules["row"]))[:5])
+            problems.append(
+                f"{row.table}: {row.rows_quarantined} of {row.rows_in} rows break the contract, more than the protocol's "
+                f"quarantine_limit of {limit:.1%}: {said}. First rows: {first}. Mend the extract, or raise the limit with a reason."
+            )
+    if problems:
+        raise DataError(problems)
+
+
+def _check_shape(raw: Mapping[str, pd.DataFrame]) -> None:
+    problems = [
+        f"{name}: the table is missing. Its columns are {', '.join(t.names)}."
+        for name, t in CONTRACT.items()
+        if name not in raw and not t.optional
+    ]
+    for name, frame in raw.items():
+        have = [str(c) for c in frame.columns]
+        problems += [
+            f"{name}: column {c!r} is missing.{did_you_mean(c, have)} Its columns must include {', '.join(CONTRACT[name].names)}."
+            for c in CONTRACT[name].names
+            if c not in have
+        ]
+        if len(frame) == 0 and not CONTRACT[name].optional:
+            problems.append(f"{name}: the table has no rows.")
+    if problems:
+        raise DataError(problems)
+
+
+def _typed(frame: pd.DataFrame, table: Table, breaches: Breaches, cut: np.datetime64) -> pd.DataFrame:
+    made = pd.DataFrame(index=pd.RangeIndex(len(frame)))
+    for column in table.columns:
+        text = frame[column.name].reset_index(drop=True)
+        blank = (text == "").to_numpy()
+        if column.required:
+            breaches.add(blank, column.name, "is blank")
+        made[column.name] = _parse(text, blank, column, breaches, cut)
+    for column in table.columns:
+        if column.not_before:
+            early = (made[column.name] < made[column.not_before]).to_numpy()
+            breaches.add(early, column.name, f"is before {column.not_before}")
+    return made
+
+
+def _parse(text: pd.Series[str], blank: BoolArray, column: Column, breaches: Breaches, cut: np.datetime64) -> pd.Series:  # type: ignore[type-arg]
+    if column.kind == "text":
+        odd = text.str.contains(r"[\x00-\x08\x0b-\x1f]", regex=True).to_numpy() | (text.str.len() > 1000).to_numpy()
+        breaches.add(odd, column.name, "holds control characters or is over 1,000 long")
+        if column.allowed:
+            breaches.add(~blank & ~text.isin(column.allowed).to_numpy(), column.name, f"is not one of {', '.join(column.allowed)}")
+        return text
+    if column.kind == "whole":
+        whole = text.str.fullmatch(r"-?\d{1,15}").to_numpy(dtype=bool)
+        breaches.add(~blank & ~whole, column.name, "is not a whole number")
+        number = pd.to_numeric(text.where(whole), errors="raise").astype("Int64")
+        low, high = column.low, column.high
+        outside = pd.Series(False, index=text.index)
+        if low is not None and high is not None:
+            outside = ((number < low) | (number > high)).fillna(False)
+            breaches.add(outside.to_numpy(dtype=bool), column.name, f"is not between {low} and {high}")
+        return number
+    shaped = text.str.fullmatch(r"\d{4}-\d{2}-\d{2}").to_numpy(dtype=bool)
+    breaches.add(~blank & ~shaped, column.name, "is not a date written as 2020-01-31")
+    day = pd.to_datetime(text.where(shaped), format="%Y-%m-%d", errors="coerce").astype("datetime64[s]")
+    breaches.add(shaped & day.isna().to_numpy(), column.name, "is a day that does not exist")
+    breaches.add((day < EARLIEST).to_numpy(), column.name, "is on or before 1900-01-01")
+    breaches.add((day > cut).to_numpy(), column.name, "is after the data cut")
+    return day
+
+
+def _keys(frame: pd.DataFrame, table: Table, breaches: Breaches) -> None:
+    content = frame[list(table.names)]
+    again = content.duplicated(keep="first").to_numpy()
+    breaches.add(again, table.key, "is an exact duplicate of an earlier row")
+    distinct = ~again
+    clash = np.zeros(len(frame), dtype=bool)
+    keys = content.loc[distinct, table.key]
+    clash[np.flatnonzero(distinct)] = keys.duplicated(keep=False).to_numpy()
+    breaches.add(clash & (frame[table.key] != "").to_numpy(), table.key, "is the key of rows that differ")
+
+
+def _references(typed: Mapping[str, pd.DataFrame], table: Table, breaches: Mapping[str, Breaches]) -> None:
+    for column in table.columns:
+        if not column.refers:
+            continue
+        other, name = column.refers.split(".")
+        known = typed[other].loc[~breaches[other].bad, name]
+        missing = ~typed[table.name][column.name].isin(known).to_numpy() & ~breaches[table.name].bad
+        breaches[table.name].add(missing, column.name, f"is not among the kept rows of {column.refers}")
