@@ -43,6 +43,11 @@ def validate_person_table(raw: pd.DataFrame, protocol: Protocol) -> Extract:
         for name, key in wanted_columns(protocol).items()
         if name not in have
     ]
+    problems += [
+        f"person: the column {name!r} has a name that the cohort uses for its own. Rename it."
+        for name in ("subject", "treated", "row_number")
+        if name in have and name != plan.id
+    ]
     if not len(raw):
         problems.append("person: the table has no rows.")
     if problems:

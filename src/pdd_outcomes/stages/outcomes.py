@@ -9,7 +9,7 @@ from .cohort import extracted
 from .design import gates_failed
 from .runner import Workbench
 
-EMPTY = {"person": "str", "outcome": "str", "time": "float64", "event": "int64"}
+EMPTY = {"subject": "str", "outcome": "str", "time": "float64", "event": "int64"}
 
 
 def run(bench: Workbench) -> None:

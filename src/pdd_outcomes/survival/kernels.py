@@ -251,7 +251,7 @@ def pair_counts(
                 if event[i] != 0.0:
                     put(tree, rank[i], weight[i])
                     total += weight[i]
-            for place in range(entering[1][j], entering[1][j + 1]):  # not at risk at the time before
+            for place in range(entering[1][j], entering[1][j + 1]):  # j is their first cell at risk
                 i = entering[0][place]
                 put(tree, rank[i], -weight[i])
                 total -= weight[i]

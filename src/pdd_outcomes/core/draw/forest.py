@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("label", "kind", "estimate", "conf_low", "conf_high")
 KINDS = ("study", "pooled", "prediction", "not_estimable")
-ROW = 0.3  # inches
+ROW, TALL_ROW = 0.3, 0.44  # inches; on a phone the numbers stand under the label
 
 
 def draw_forest(
@@ -55,7 +55,7 @@ def draw_forest(
         left, right = _span(estimate, low, high, null, log)
         ax.set_xlim(left, right)
         ax.set_ylim(-0.7, len(frame) - 0.3)
-        ax.axvline(null, color=style.TEXT, linewidth=1)
+        ax.axvline(null, color=style.TEXT, linewidth=1, zorder=1)
         sizes = _sizes(kinds, low, high, log)
         for i, kind in enumerate(kinds):
             ends = float(np.clip(low[i], left, right)), float(np.clip(high[i], left, right))
@@ -71,9 +71,9 @@ def draw_forest(
     return ax
 
 
-def forest_height(rows: int) -> float:
+def forest_height(rows: int, *, narrow: bool = False) -> float:
     """Inches that a forest of so many rows needs."""
-    return 0.8 + ROW * max(rows, 3)
+    return 0.8 + (TALL_ROW if narrow else ROW) * max(rows, 3)
 
 
 def _kinds(frame: pd.DataFrame, log: bool) -> list[str]:
@@ -144,34 +144,25 @@ def _diamond(ax: Axes, place: float, estimate: float, ends: tuple[float, float])
 
 
 def _words(ax: Axes, frame: pd.DataFrame, kinds: list[str], places: FloatArray, digits: int) -> None:
-    """Labels at the left, numbers at the right, reasons in grey where there is no estimate."""
+    """Labels at the left, numbers at the right (under the label on a phone), reasons where there is no estimate."""
     narrow, size = style.is_narrow(ax), style.letters(ax)
-    style.label_ticks(ax, places, [style.wrapped(str(label), 14 if narrow else 28) for label in frame["label"]])
+    numbers = ["" if k == "not_estimable" else number_text(frame.iloc[i], digits) for i, k in enumerate(kinds)]
+    labels = [style.wrapped(str(label), 24 if narrow else 28, 1 if narrow else 2) for label in frame["label"]]
+    if narrow:
+        labels = [f"{label}\n{number}" if number else label for label, number in zip(labels, numbers)]
+    style.label_ticks(ax, places, labels)
     reasons = [str(r) for r in frame["reason"]] if "reason" in frame.columns else [""] * len(frame)
-    for tick, kind in zip(ax.get_yticklabels(), kinds):
-        tick.set_fontweight("bold" if kind in ("pooled", "prediction") else "normal")
-        tick.set_color(style.MUTED if kind == "not_estimable" else style.TEXT)
-    for i, kind in enumerate(kinds):
-        place = float(places[i])
+    for i, (tick, kind) in enumerate(zip(ax.get_yticklabels(), kinds)):
+        place, bold = float(places[i]), "bold" if kind in ("pooled", "prediction") else "normal"
+        beside: Any = {"transform": ax.get_yaxis_transform(), "ha": "left", "va": "center"}
+        tick.set_fontweight(bold)
         if kind == "not_estimable":
-            words = style.wrapped(reasons[i] or "not estimable", 30 if narrow else 56)
-            at, where, align = 0.02, ax.get_yaxis_transform(), "left"
-            ax.axhspan(place - 0.42, place + 0.42, color="#EDEDED", zorder=0)
-        else:
-            words, at, where, align = number_text(frame.iloc[i], digits), 1.03, ax.get_yaxis_transform(), "left"
-        style.plain(
-            ax.text(
-                at,
-                place,
-                words,
-                transform=where,
-                ha=align,
-                va="center",
-                fontsize=size - (1.5 if kind == "not_estimable" else 0),
-                color=style.MUTED if kind == "not_estimable" else style.TEXT,
-                fontweight="bold" if kind in ("pooled", "prediction") else "normal",
-            )
-        )
+            tick.set_color(style.MUTED)
+            ax.axhspan(place - 0.42, place + 0.42, color="#EDEDED", zorder=1.5)
+            reason = style.wrapped(reasons[i] or "not estimable", 28 if narrow else 56)
+            style.plain(ax.text(0.02, place, reason, fontsize=size - 1, color=style.MUTED, **beside))
+        elif not narrow:
+            style.plain(ax.text(1.03, place, numbers[i], fontsize=size, fontweight=bold, **beside))
 
 
 def number_text(row: pd.Series, digits: int) -> str:
@@ -184,9 +175,12 @@ def _ticks(ax: Axes, left: float, right: float, log: bool) -> None:
     from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
     if log:
-        choice = np.array([0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0])
-        if right / left < 1.6:
-            choice = np.array([0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4])
+        coarse, middling, fine = (
+            [0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0],
+            [0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5],
+            [0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6],
+        )
+        choice = np.array(fine if right / left < 1.8 else middling if right / left < 4 else coarse)
         kept = choice[(choice >= left) & (choice <= right)]
         ax.xaxis.set_major_locator(FixedLocator(kept.tolist()))
         ax.xaxis.set_minor_locator(NullLocator())

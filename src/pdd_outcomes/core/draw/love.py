@@ -67,7 +67,9 @@ def draw_love(
         ax.set_xlim(-reach, reach)
         ax.xaxis.set_major_formatter(lambda value, _: style.minus(f"{value:g}"))
         if narrow:
-            ax.locator_params(axis="x", nbins=5)
+            ax.locator_params(axis="x", nbins=4)
+        for place in places[np.isnan(first) & np.isnan(last)]:
+            ax.text(0, place, " not shown", va="center", fontsize=style.letters(ax) - 1, color=style.MUTED)
         _key(ax, before, after)
         style.title_below(ax, "Standardised difference" + ("" if narrow else ", treated minus comparison"))
     return ax
@@ -89,8 +91,8 @@ def _key(ax: Axes, before: str, after: str) -> None:
     key = ax.legend(
         marks,
         [before, after],
-        loc="lower left",
-        bbox_to_anchor=(0, 1.0),
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
         ncols=2,
         frameon=False,
         fontsize=style.letters(ax),

@@ -42,9 +42,9 @@ class ArmStyle:
 
 _ARMS = (
     ArmStyle(DARK_BLUE, "solid", "o", ""),
-    ArmStyle(ORANGE, (0, (5, 2)), "s", "////"),
+    ArmStyle(ORANGE, (0, (8, 2.5)), "s", "////"),
     ArmStyle(DARK_PINK, (0, (1.5, 1.5)), "^", "...."),
-    ArmStyle(TURQUOISE, (0, (7, 2, 1.5, 2)), "D", "\\\\\\\\"),
+    ArmStyle(TURQUOISE, (0, (8, 2, 1.5, 2)), "D", "\\\\\\\\"),
 )
 
 
