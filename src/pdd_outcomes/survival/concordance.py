@@ -9,7 +9,7 @@ import numpy as np
 from ..core.columns import BoolArray, FloatArray, IntArray
 from ..core.sandwich import clustered_covariance
 from ..core.times import tie
-from .kernels import pair_counts, rows_by_cell
+from .kernels import outlived_pairs, rows_by_cell, survivor_pairs
 from .riskset import risk_set
 
 
@@ -51,16 +51,9 @@ def concordance_index(
     rank, sizes = _ranks_within(tie(np.asarray(score, float))[0], codes, len(risk.first) - 1)
     pairs = np.zeros((n, 3))
     late = np.where(risk.enter > risk.first[codes], risk.enter, -1)
-    pair_counts(
-        risk.first,
-        risk.leaving_rows(),
-        rows_by_cell(late, len(risk.time)),
-        risk.event.astype(float),
-        weight,
-        rank,
-        sizes,
-        pairs,
-    )
+    entering, leaving = rows_by_cell(late, len(risk.time)), risk.leaving_rows()
+    for count in (survivor_pairs, outlived_pairs):
+        count(risk.first, leaving, entering, risk.event.astype(float), weight, rank, sizes, pairs)
     totals = weight @ pairs / 2  # each pair is met from both its ends
     everything = totals.sum()
     if everything == 0:

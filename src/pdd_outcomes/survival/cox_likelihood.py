@@ -6,6 +6,7 @@ relative hazards divided by the largest of them. `cox` moves results back to the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,12 @@ from ..core.columns import FloatArray, IntArray
 from .kernels import tie_terms
 from .riskset import RiskSet
 
-_CHUNK = 16_384  # rows whose weighted copy is held at once while the information is formed
+_CHUNK = 16_384  # rows of which a copy is held at once
+
+
+def chunks(rows: int) -> Iterator[slice]:
+    """Slices that cover `rows` rows, so that a pass over a large matrix needs no second one."""
+    return (slice(low, low + _CHUNK) for low in range(0, rows, _CHUNK))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,9 +150,9 @@ def weighted_slope(
         a, b, c = a * cell_weight, b * cell_weight, c * cell_weight
     score = (observed - v) @ sample.x
     info = np.zeros((sample.x.shape[1],) * 2)
-    for low in range(0, len(v), _CHUNK):
-        part = sample.x[low : low + _CHUNK]
-        info += part.T @ (part * v[low : low + _CHUNK, None])
+    for part in chunks(len(v)):
+        rows = sample.x[part]
+        info += rows.T @ (rows * v[part, None])
     cross = risk_sums.T @ (event_sums * b[:, None])
     info -= risk_sums.T @ (risk_sums * a[:, None]) - cross - cross.T + event_sums.T @ (event_sums * c[:, None])
     return np.asarray(score), (info + info.T) / 2

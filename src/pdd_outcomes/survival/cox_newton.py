@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from ..core.columns import FloatArray
 from ..core.errors import DataError
-from .cox_likelihood import Point, Sample, Slope, likelihood, slope
+from .cox_likelihood import Point, Sample, Slope, chunks, likelihood, slope
 
 _STEP = 1e-9  # largest change of a working coefficient at which iteration has converged
 _MOST = 60  # iterations; ten are usual
@@ -45,26 +46,23 @@ def maximise(sample: Sample, terms: Terms) -> Maximum:
     _check_information(here.information, float(sample.dying.sum()), terms)
     _check_one_sided(sample, terms)
     size, stuck = np.inf, 0
-    for iteration in range(1, _MOST + 1):
-        step = _newton_step(here, start, terms)
+    for iteration in range(_MOST):
+        step = _newton_step(here, start)
+        if step is None:
+            break
         last, size = size, float(np.abs(step).max())
-        if size < _STEP:
-            score = float(start.score @ np.linalg.solve(start.information, start.score))
-            return Maximum(point, here, null, score, iteration - 1)
-        better = _uphill(sample, point, step)
+        better = None if size < _STEP else _uphill(sample, point, step)
+        if better is None and size < 1e-6:  # at the top, to within rounding
+            statistic = float(start.score @ np.linalg.solve(start.information, start.score))
+            return Maximum(point, here, null, statistic, iteration)
         gain = 0.0 if better is None else better.loglik - point.loglik
-        flat = gain <= 1e-9 * (abs(point.loglik) + 0.1)
-        stuck = stuck + 1 if flat and size > 1e-6 and size > last / 2 else 0
-        if stuck == 3:
-            raise DataError(_diverged(step, here, start, terms))
-        if better is None:  # no step helps: at the top to within rounding, or nowhere
-            if size < 1e-6:
-                score = float(start.score @ np.linalg.solve(start.information, start.score))
-                return Maximum(point, here, null, score, iteration)
-            raise DataError(_diverged(step, here, start, terms))
+        level = gain <= 1e-9 * (abs(point.loglik) + 0.1)
+        stuck = stuck + 1 if level and size > 1e-6 and size > last / 2 else 0
+        if better is None or stuck == 3:  # steps stay long and gain nothing: there is no top
+            break
         point = better
         here = slope(sample, point)
-    raise DataError(_diverged(_newton_step(here, start, terms), here, start, terms))
+    raise DataError(_separated(sample, point, terms))
 
 
 def _uphill(sample: Sample, point: Point, step: FloatArray) -> Point | None:
@@ -77,16 +75,15 @@ def _uphill(sample: Sample, point: Point, step: FloatArray) -> Point | None:
     return None
 
 
-def _newton_step(here: Slope, start: Slope, terms: Terms) -> FloatArray:
-    scale = np.sqrt(np.diag(here.information).clip(0))
-    if (scale**2 < _FLAT * np.diag(start.information)).any():
-        flat = np.where(scale**2 < _FLAT * np.diag(start.information), 1.0, 0.0)
-        raise DataError(_diverged(flat * np.sign(here.score), here, start, terms))
-    alike = here.information / np.outer(scale, scale)
-    values, vectors = np.linalg.eigh(alike)
+def _newton_step(here: Slope, start: Slope) -> FloatArray | None:
+    """The solution (p,) of information times step = score; None where the likelihood has gone flat in some direction."""
+    spread = np.diag(here.information)
+    if (spread < _FLAT * np.diag(start.information)).any():
+        return None
+    scale = np.sqrt(spread)
+    values, vectors = np.linalg.eigh(here.information / np.outer(scale, scale))
     if values[0] < _COLLINEAR:
-        direction = vectors[:, 0] / scale
-        raise DataError(_diverged(direction * np.sign(direction @ here.score), here, start, terms))
+        return None
     return np.asarray((vectors @ ((vectors.T @ (here.score / scale)) / values)) / scale)
 
 
@@ -112,16 +109,19 @@ def _check_information(information: FloatArray, events: float, terms: Terms) -> 
 
 def _check_one_sided(sample: Sample, terms: Terms) -> None:
     """Every term's lowest, and highest, value is not the only one at which events happen."""
-    struck = sample.x[sample.risk.event]
-    low, high = struck.min(axis=0), struck.max(axis=0)
-    problems = []
+    low, high = np.full(sample.x.shape[1], np.inf), np.full(sample.x.shape[1], -np.inf)
+    for part in chunks(len(sample.x)):
+        struck = sample.x[part][sample.risk.event[part]]
+        low = np.minimum(low, struck.min(axis=0, initial=np.inf))
+        high = np.maximum(high, struck.max(axis=0, initial=-np.inf))
+    problems, events = [], int(sample.deaths.sum())
     for k in np.flatnonzero(low == high).tolist():
         column = sample.x[:, k]
         for side, end, runs in (("lowest", column.min(), "0"), ("highest", column.max(), "infinity")):
             if low[k] == end:
                 apart = int((column != end).sum())
                 problems.append(
-                    f"{terms[k]!r} separates the events: all {len(struck)} of them are at its {side} value, and none "
+                    f"{terms[k]!r} separates the events: all {events} of them are at its {side} value, and none "
                     f"of the {apart} rows at another value has the event. Its hazard ratio runs to {runs} and cannot be "
                     "estimated. Leave it out, merge categories, or report it as not estimable."
                 )
@@ -129,23 +129,43 @@ def _check_one_sided(sample: Sample, terms: Terms) -> None:
         raise DataError(problems)
 
 
-def _diverged(direction: FloatArray, here: Slope, start: Slope, terms: Terms) -> str:
-    """What to say of a likelihood that keeps rising in a direction (p,)."""
-    size = np.abs(direction) / max(float(np.abs(direction).max()), np.finfo(float).tiny)
-    moving = [(term, d) for term, d, s in zip(terms, direction, size) if s > 0.01]
-    if len(moving) == 1:
-        term, way = moving[0]
-        return (
-            f"{term!r} separates the events: at each event time the person with the event has the "
-            f"{'largest' if way > 0 else 'smallest'} value of it among those at risk. Its hazard ratio runs to "
-            f"{'infinity' if way > 0 else '0'} and cannot be estimated. Leave it out, merge categories, or "
+def _separated(sample: Sample, point: Point, terms: Terms) -> list[str]:
+    """What to say of a likelihood that keeps rising: the term that alone makes it so, or those that grew together."""
+    alone = [
+        (term, sign) for k, term in enumerate(terms) for sign in (1.0, -1.0) if orders_events(sample, sign * sample.x[:, k])
+    ]
+    if alone:
+        return [
+            f"{term!r} separates the events: at each event time, who has the event has the "
+            f"{'largest' if sign > 0 else 'smallest'} value of it among those at risk. Its hazard ratio runs to "
+            f"{'infinity' if sign > 0 else '0'} and cannot be estimated. Leave it out, merge categories, or "
             "report it as not estimable."
-        )
-    said = ", ".join(f"{term} ({'up' if way > 0 else 'down'})" for term, way in moving)
-    return (
-        f"The likelihood has no maximum: it keeps rising as the coefficients of {said} move together, because "
-        "together they separate the events from the people at risk. Leave one out or merge categories."
+            for term, sign in alone
+        ]
+    grown = np.abs(point.beta) / np.abs(point.beta).max()
+    said = ", ".join(
+        f"{term!r} ({'up' if b > 0 else 'down'})" for term, b, share in zip(terms, point.beta, grown) if share > 0.05
     )
+    return [
+        f"The likelihood has no maximum: it keeps rising as the coefficients of {said} grow together, because "
+        "together they separate the events from the people at risk. Leave one out or merge categories."
+    ]
+
+
+def orders_events(sample: Sample, z: FloatArray) -> bool:
+    """Whether at every cell those with the event have the largest z (n,) of all at risk."""
+    risk = sample.risk
+    largest = np.full(len(risk.time), -np.inf)
+    if risk.before is None:
+        np.maximum.at(largest, risk.last[risk.last >= 0], z[risk.last >= 0])
+        for low, high in pairwise(risk.first):
+            largest[low:high] = np.maximum.accumulate(largest[low:high][::-1])[::-1]
+    else:
+        for j in range(len(largest)):
+            largest[j] = z[(risk.enter <= j) & (j < risk.leave)].max()
+    smallest = np.full(len(risk.time), np.inf)
+    np.minimum.at(smallest, risk.own[risk.event], z[risk.event])
+    return bool((smallest >= largest).all())
 
 
 def _names(terms: Terms) -> str:

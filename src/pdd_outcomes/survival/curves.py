@@ -13,6 +13,7 @@ from ..core.columns import FloatArray
 from ..core.errors import UsageError
 from ..core.results import Shown, check_level
 from .curve_intervals import ConfType, curve_quantile, survival_interval
+from .riskset import snap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -187,14 +188,15 @@ def _array(frame: pd.DataFrame, column: str) -> FloatArray:
 def _read(cells: pd.DataFrame, times: FloatArray, finished: bool) -> pd.DataFrame:
     """One group's cells (m rows) read at times (k,)."""
     at = _array(cells, "time")
-    upto = np.searchsorted(at, times, side="right")
-    ahead = np.searchsorted(at, times, side="left")
+    wanted = snap(times, at)
+    upto = np.searchsorted(at, wanted, side="right")
+    ahead = np.searchsorted(at, wanted, side="left")
     out = pd.DataFrame({"time": times})
     for name in ("n_risk", "n_rows", "effective"):
         out[name] = np.append(_array(cells, name), 0.0)[ahead]
     for name in ("n_event", "n_censor"):
         out[name] = np.diff(np.concatenate([[0.0], np.cumsum(_array(cells, name))])[np.concatenate([[0], upto])])
-    beyond = times > at[-1]
+    beyond = wanted > at[-1]
     for name, start in (("estimate", 1.0 if cells["falls"].iloc[0] else 0.0), ("std_error", 0.0)):
         value = np.concatenate([[start], _array(cells, name)])[upto]
         out[name] = np.where(beyond & (not finished), np.nan, value)

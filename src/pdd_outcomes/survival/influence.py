@@ -45,7 +45,7 @@ def km_influence(
     step = step_estimate(risk, weight)
     reach = risk.cells_upto(0, at)
     survival = np.concatenate([[1.0], step.estimate])[reach]
-    gone = (at > risk.ends[0]) & (survival > 0)
+    gone = (at > risk.ends[0] * (1 + 1e-9)) & (survival > 0)
     survival = np.where(gone, np.nan, survival)
     influence = np.zeros((len(keep), len(at)))
     drift = running_sum(step.drift)

@@ -217,7 +217,20 @@ def score_pairs(
 
 
 @compiled
-def pair_counts(
+def put_rows(
+    tree: FloatArray, rows: IntArray, event: FloatArray, kind: float, sign: float, weight: FloatArray, rank: IntArray
+) -> float:
+    """Put the rows whose `event` is `kind` into a Fenwick tree, or take them out; the weight put in."""
+    total = 0.0
+    for i in rows:
+        if event[i] == kind:
+            put(tree, rank[i], sign * weight[i])
+            total += sign * weight[i]
+    return total
+
+
+@compiled
+def survivor_pairs(
     first: IntArray,
     leaving: tuple[IntArray, IntArray],
     entering: tuple[IntArray, IntArray],
@@ -227,50 +240,54 @@ def pair_counts(
     n_ranks: IntArray,
     out: FloatArray,
 ) -> None:
-    """Weight of the concordant, discordant and tied pairs that each row is in: (n, 3), into `out`.
+    """Weight of concordant, discordant and tied pairs of each event with those who outlived it: into `out` (n, 3).
 
     A pair is an event and a row of its stratum at risk then, whose own time is later, or the same and
     censored. It is concordant where the event has the larger rank (ranks are within the stratum).
+    `entering` lists the rows by their first cell at risk, those at risk from the start left out.
     """
     forest = np.empty(n_ranks.max() + 1)
     for s in range(len(first) - 1):
         tree = forest[: n_ranks[s] + 1]
         tree[:] = 0.0
         total = 0.0
-        for j in range(first[s + 1] - 1, first[s] - 1, -1):  # each event against those still there
-            for censored in (1, 0):
-                for place in range(leaving[1][j], leaving[1][j + 1]):
-                    i = leaving[0][place]
-                    if event[i] != 0.0 and censored == 0:
-                        score_pairs(tree, total, rank[i], 1.0, 0, out, i)
-                    elif event[i] == 0.0 and censored == 1:
-                        put(tree, rank[i], weight[i])
-                        total += weight[i]
-            for place in range(leaving[1][j], leaving[1][j + 1]):
-                i = leaving[0][place]
-                if event[i] != 0.0:
-                    put(tree, rank[i], weight[i])
-                    total += weight[i]
-            for place in range(entering[1][j], entering[1][j + 1]):  # j is their first cell at risk
-                i = entering[0][place]
-                put(tree, rank[i], -weight[i])
-                total -= weight[i]
+        for j in range(first[s + 1] - 1, first[s] - 1, -1):
+            here = leaving[0][leaving[1][j] : leaving[1][j + 1]]
+            total += put_rows(tree, here, event, 0.0, 1.0, weight, rank)
+            for i in here:
+                if event[i] == 1.0:
+                    score_pairs(tree, total, rank[i], 1.0, 0, out, i)
+            total += put_rows(tree, here, event, 1.0, 1.0, weight, rank)
+            late = entering[0][entering[1][j] : entering[1][j + 1]]
+            total += put_rows(tree, late, event, 0.0, -1.0, weight, rank)
+            total += put_rows(tree, late, event, 1.0, -1.0, weight, rank)
+
+
+@compiled
+def outlived_pairs(
+    first: IntArray,
+    leaving: tuple[IntArray, IntArray],
+    entering: tuple[IntArray, IntArray],
+    event: FloatArray,
+    weight: FloatArray,
+    rank: IntArray,
+    n_ranks: IntArray,
+    out: FloatArray,
+) -> None:
+    """The same pairs as `survivor_pairs`, added to the row of the one who outlived the other."""
+    forest = np.empty(n_ranks.max() + 1)
+    for s in range(len(first) - 1):
+        tree = forest[: n_ranks[s] + 1]
         tree[:] = 0.0
         total = 0.0
-        for j in range(first[s], first[s + 1]):  # each row against the events it outlived
-            for place in range(entering[1][j], entering[1][j + 1]):
-                i = entering[0][place]
+        for j in range(first[s], first[s + 1]):
+            for i in entering[0][entering[1][j] : entering[1][j + 1]]:
                 score_pairs(tree, total, rank[i], -1.0, 1, out, i)
-            for place in range(leaving[1][j], leaving[1][j + 1]):
-                i = leaving[0][place]
-                if event[i] != 0.0:
+            here = leaving[0][leaving[1][j] : leaving[1][j + 1]]
+            for i in here:
+                if event[i] == 1.0:
                     score_pairs(tree, total, rank[i], 1.0, 1, out, i)
-            for place in range(leaving[1][j], leaving[1][j + 1]):
-                i = leaving[0][place]
-                if event[i] != 0.0:
-                    put(tree, rank[i], weight[i])
-                    total += weight[i]
-            for place in range(leaving[1][j], leaving[1][j + 1]):
-                i = leaving[0][place]
+            total += put_rows(tree, here, event, 1.0, 1.0, weight, rank)
+            for i in here:
                 if event[i] == 0.0:
                     score_pairs(tree, total, rank[i], 1.0, 1, out, i)

@@ -9,7 +9,7 @@ import numpy as np
 from ..core.columns import BoolArray, FloatArray
 from ..core.errors import DataError
 from .cox_likelihood import Point, Sample, Slope, weighted_slope
-from .riskset import risk_set
+from .riskset import risk_set, snap
 from .step_curves import step_estimate
 
 Transform = Literal["km", "rank", "identity", "log"]
@@ -22,7 +22,8 @@ def time_scale(
     """The function g of time against which a hazard ratio may change, at the event times `at` (m,).
 
     "km": one less the Kaplan-Meier survival of everyone, unweighted, just before the time, which spreads events
-    evenly; "rank": the rank of the event time among all events, ties at their mean; "identity"; "log".
+    evenly; "rank": the rank of the event time among all times, censored ones too, ties at their mean (as R's
+    cox.zph has it); "identity"; "log".
     """
     if transform == "identity":
         return at
@@ -33,12 +34,12 @@ def time_scale(
             )
         return np.asarray(np.log(at))
     if transform == "rank":
-        events = np.sort(time[event])
-        below = np.searchsorted(events, at, side="left")
-        return (below + 1 + np.searchsorted(events, at, side="right")) / 2
+        ordered = np.sort(snap(time, at))
+        below = np.searchsorted(ordered, at, side="left")
+        return np.asarray((below + 1 + np.searchsorted(ordered, at, side="right")) / 2)
     risk = risk_set(time, event, entry)
     survival = np.concatenate([[1.0], step_estimate(risk, np.ones(len(time))).estimate])
-    return np.asarray(1.0 - survival[np.searchsorted(risk.time, at, side="left")])
+    return np.asarray(1.0 - survival[np.searchsorted(risk.time, snap(at, risk.time), side="left")])
 
 
 def ph_statistics(sample: Sample, point: Point, here: Slope, g: FloatArray) -> tuple[FloatArray, float]:

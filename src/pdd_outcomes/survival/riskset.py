@@ -102,7 +102,8 @@ class RiskSet:
     def cells_upto(self, stratum: int, times: FloatArray) -> IntArray:
         """The cell after the last one of `stratum` at or before each time (k,); `first[stratum]` where none is."""
         low, high = self.first[stratum], self.first[stratum + 1]
-        return np.asarray(low + np.searchsorted(self.time[low:high], times, side="right"))
+        cells = self.time[low:high]
+        return np.asarray(low + np.searchsorted(cells, snap(times, cells), side="right"))
 
     def _add(self, values: FloatArray, cell: IntArray) -> FloatArray:
         table = np.zeros(len(self.time))
@@ -113,6 +114,17 @@ class RiskSet:
         table = np.zeros((len(self.time), rows.shape[1]))
         add_rows(rows, scale, cell, table)
         return table
+
+
+def snap(times: FloatArray, onto: FloatArray) -> FloatArray:
+    """Times (k,) with those that differ from one of the ascending `onto` (m,) by rounding only made equal to it."""
+    if not len(onto):
+        return times
+    tolerance = 1e-9 * max(float(np.median(np.abs(onto))), float(onto[-1] - onto[0]))
+    after = np.searchsorted(onto, times).clip(1, max(len(onto) - 1, 1))
+    below, above = onto[after - 1], onto[np.minimum(after, len(onto) - 1)]
+    nearest = np.where(times - below < above - times, below, above)
+    return np.where(np.abs(times - nearest) <= tolerance, nearest, times)
 
 
 def running_sum(increments: FloatArray) -> FloatArray:

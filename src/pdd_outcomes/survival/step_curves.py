@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -36,7 +37,7 @@ class StepEstimate:
 def by_stratum(increments: FloatArray, first: IntArray) -> FloatArray:
     """Running sums (m,) that start afresh in each stratum; an increment may be infinite."""
     out = np.empty_like(increments)
-    for low, high in zip(first[:-1], first[1:]):
+    for low, high in pairwise(first):
         np.cumsum(increments[low:high], out=out[low:high])
     return out
 
@@ -44,7 +45,7 @@ def by_stratum(increments: FloatArray, first: IntArray) -> FloatArray:
 def survival_product(hazard: FloatArray, first: IntArray) -> FloatArray:
     """The product of ``1 - hazard`` (m,), afresh in each stratum."""
     survival = 1.0 - hazard
-    for low, high in zip(first[:-1], first[1:]):
+    for low, high in pairwise(first):
         np.cumprod(survival[low:high], out=survival[low:high])
     return survival
 

@@ -1,0 +1,271 @@
+"""Balance: how alike the arms are on each covariate, before and after weights of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ..core.columns import BoolArray, Columns, FloatArray
+from ..core.errors import DataError, UsageError, choose, rows_phrase
+from ..core.formula import ModelMatrix, covariate_matrix
+from ..core.results import TIDY, Shown, frame_html
+from .design import EffectiveSize, effective_sizes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LIMIT = 0.1  # the usual limit for a standardised difference (Stuart, Lee & Leacy 2013)
+DENOMINATORS = ("treated", "control", "pooled")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Balance(Shown):
+    """Balance of each covariate before and after weighting.
+
+    Attributes
+    ----------
+    table : a row for each covariate, or level ``name[level]``: covariate, mean_treated, mean_control,
+        smd_unadjusted, smd, variance_ratio, ecdf_mean, ecdf_max; then the same before weighting:
+        mean_treated_unadjusted, mean_control_unadjusted, variance_ratio_unadjusted,
+        ecdf_mean_unadjusted, ecdf_max_unadjusted
+    sd : whose SD standardised differences are in
+    ess : effective sample sizes of the arms
+    """
+
+    table: pd.DataFrame
+    sd: str
+    ess: EffectiveSize
+
+    def tidy(self, level: float = 0.95) -> pd.DataFrame:
+        """Standard rows: the standardised difference of each covariate. Balance is described, not tested."""
+        rows = pd.DataFrame({"term": self.table["covariate"], "estimate": self.table["smd"]})
+        return rows.assign(**{name: np.nan for name in TIDY[2:]})
+
+    def glance(self) -> pd.DataFrame:
+        """One row: how many covariates, the worst, the largest difference before and after, effective sizes."""
+        size, before = _size(self.table, "smd"), _size(self.table, "smd_unadjusted")
+        return pd.DataFrame(
+            {
+                "n_covariates": [len(size)],
+                "worst": [self.worst],
+                "max_smd": [size.max()],
+                "max_smd_unadjusted": [before.max()],
+                "n_over_limit": [int((size > LIMIT).sum())],
+                "ess_treated": [self.ess.treated],
+                "ess_control": [self.ess.control],
+            }
+        )
+
+    @property
+    def worst(self) -> str:
+        """The covariate with the largest standardised difference, whichever its sign."""
+        return str(self.table["covariate"].iloc[int(_size(self.table, "smd").argmax())])
+
+    def passed(self, limit: float = LIMIT) -> bool:
+        """Whether no standardised difference exceeds `limit`.
+
+        A covariate that cannot be standardised passes only if its means are equal.
+        """
+        return bool((_size(self.table, "smd") <= limit).all())
+
+    def verdict(self, limit: float = LIMIT) -> str:
+        """One sentence: balanced or not, with the worst covariate named."""
+        size = _size(self.table, "smd")
+        row = self.table.iloc[int(size.argmax())]
+        if not np.isfinite(size.max()):
+            return (
+                f"Not balanced: the means of {self.worst!r} differ though it does not vary in the group whose SD is used "
+                f"(sd={self.sd!r})."
+            )
+        largest = f"{self.worst!r}, {row['smd']:+.3f} standard deviations ({row['smd_unadjusted']:+.3f} before)"
+        if size.max() <= limit:
+            return f"Balanced: no standardised difference exceeds {limit:g}; the largest is {largest}."
+        over = int((size > limit).sum())
+        return f"Not balanced: {over} of {len(size)} standardised differences exceed {limit:g}; the worst is {largest}."
+
+    def love_plot(self, ax: Axes | None = None, *, threshold: float = LIMIT) -> Axes:
+        """Standardised differences before and after, a row for each covariate."""
+        from ..core.draw.love import draw_love
+
+        return draw_love(self.love_frame(), ax, threshold=threshold)
+
+    def love_frame(self) -> pd.DataFrame:
+        """What the love plot draws: covariate, smd_unadjusted, smd."""
+        return self.table[["covariate", "smd_unadjusted", "smd"]].copy()
+
+    def alt_text(self, *, threshold: float = LIMIT) -> str:
+        """The love plot in words."""
+        from ..core.draw.love import love_alt
+
+        return str(love_alt(self.love_frame(), threshold=threshold))
+
+    def _repr_html_(self) -> str:
+        return frame_html(self.table, f"Balance. {self.verdict()}")
+
+
+def balance(
+    data: pd.DataFrame,
+    treatment: str,
+    *,
+    covariates: Sequence[str],
+    weights: str | FloatArray | None = None,
+    sd: Literal["treated", "control", "pooled"] = "treated",
+) -> Balance:
+    r"""Balance of covariates between the arms, as it came and with weights.
+
+    .. math:: d = \frac{\bar x_1^{(w)} - \bar x_0^{(w)}}{s}
+
+    The means are weighted; the spread `s` is that of the sample before weighting, so that `d` can fall
+    only because the means come together. A 0/1 covariate has :math:`s = \sqrt{p(1-p)}` and no variance
+    ratio. The variance ratio is :math:`s_1^2/s_0^2` with the weighted variance
+
+    .. math:: s^2 = \frac{\sum w}{(\sum w)^2 - \sum w^2} \sum w (x - \bar x)^2 .
+
+    eCDF figures are the mean and the largest gap between the arms' weighted distribution functions, over
+    the values that occur (the largest is the Kolmogorov-Smirnov statistic); for a 0/1 covariate both are
+    the difference of proportions.
+
+    Parameters
+    ----------
+    data : one row a person
+    treatment : column of 0/1 or True/False
+    covariates : columns; a label has a row for each level, one of two levels a row for the second
+    weights : a column, or an (n,) array in row order, 0 for people left out, on any scale
+    sd : whose SD: "treated" (for the ATT), "control" (ATC), "pooled" (ATE: root of the mean variance)
+
+    Returns
+    -------
+    Balance
+        A standardised difference is NaN if the covariate does not vary in the group whose SD is used.
+
+    References
+    ----------
+    Austin (2009) Statistics in Medicine 28:3083-3107. Stuart (2010) Statistical Science 25:1-21, for the
+    unadjusted denominator.
+    """
+    choose("sd", sd, DENOMINATORS)
+    take = Columns(data)
+    treated = take.binary("treatment", treatment)
+    w = take.weights("weights", weights) if isinstance(weights, str) else _weights_given(weights, len(data))
+    take.check()
+    if not isinstance(covariates, str) and len(list(covariates)) == 0:
+        raise UsageError("covariates is empty: name at least one column.")
+    for arm, member in (("treated", treated), ("controls", ~treated)):
+        if not w[member].sum() > 0:
+            raise DataError(f"weights are 0 for all of the {arm}, so nobody is left to compare. Check the weights.")
+    matrix = covariate_matrix(data, covariates, all_levels=True)
+    if not matrix.terms:
+        raise DataError("covariates have one level only, so there is nothing to compare.")
+    return balance_of(matrix, treated, w, sd)
+
+
+def balance_of(matrix: ModelMatrix, treated: BoolArray, weights: FloatArray, sd: str) -> Balance:
+    """Balance of the columns of an (n, p) matrix, for weights (n,)."""
+    even = np.ones(len(treated))
+    uniform = bool((weights == weights[0]).all())
+    rows: list[dict[str, Any]] = []
+    for name, x in zip(matrix.terms, matrix.values.T):
+        binary = bool(((x == 0) | (x == 1)).all())
+        before = _Arms(x, treated, even, binary)
+        after = before if uniform else _Arms(x, treated, weights, binary)
+        spread = before.spread(sd)
+        order = None if binary else np.argsort(x)
+        gap_before = before.ecdf(order)
+        gap = gap_before if uniform else after.ecdf(order)
+        rows.append(
+            {
+                "covariate": name,
+                "mean_treated": after.mean[1],
+                "mean_control": after.mean[0],
+                "smd_unadjusted": before.difference / spread,
+                "smd": after.difference / spread,
+                "variance_ratio": after.variance_ratio,
+                "ecdf_mean": gap[0],
+                "ecdf_max": gap[1],
+                "mean_treated_unadjusted": before.mean[1],
+                "mean_control_unadjusted": before.mean[0],
+                "variance_ratio_unadjusted": before.variance_ratio,
+                "ecdf_mean_unadjusted": gap_before[0],
+                "ecdf_max_unadjusted": gap_before[1],
+            }
+        )
+    return Balance(pd.DataFrame(rows), sd, effective_sizes(weights, treated))
+
+
+@dataclass(slots=True)
+class _Arms:
+    """Weighted moments of one covariate (n,) in the two arms, control first."""
+
+    x: FloatArray
+    treated: BoolArray
+    weights: FloatArray
+    binary: bool
+    mean: tuple[float, float] = field(init=False)
+    variance: tuple[float, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        moments = [_moments(self.x[a], self.weights[a], self.binary) for a in (~self.treated, self.treated)]
+        self.mean = (moments[0][0], moments[1][0])
+        self.variance = (moments[0][1], moments[1][1])
+
+    @property
+    def difference(self) -> float:
+        return self.mean[1] - self.mean[0]
+
+    @property
+    def variance_ratio(self) -> float:
+        control, treated = self.variance
+        return treated / control if not self.binary and control > 0 else np.nan
+
+    def spread(self, sd: str) -> float:
+        """The SD to standardise by; NaN where the covariate does not vary."""
+        control, treated = self.variance
+        square = {"treated": treated, "control": control, "pooled": (treated + control) / 2}[sd]
+        return float(np.sqrt(square)) if square > 0 else np.nan
+
+    def ecdf(self, order: np.ndarray | None) -> tuple[float, float]:
+        """Mean and largest gap between the distribution functions; `order` (n,) sorts the covariate."""
+        if order is None:
+            return abs(self.difference), abs(self.difference)
+        w, t = self.weights, self.treated
+        signed = np.where(t, w / w[t].sum(), -w / w[~t].sum())[order]
+        kept = w[order] > 0
+        values = self.x[order][kept]
+        ends = np.append(values[1:] != values[:-1], True)
+        gap = np.abs(np.cumsum(signed[kept])[ends])
+        return float(gap.mean()), float(gap.max())
+
+
+def _moments(x: FloatArray, w: FloatArray, binary: bool) -> tuple[float, float]:
+    total = float(w.sum())
+    mean = float(w @ x) / total
+    if binary:
+        return mean, mean * (1 - mean)
+    if x.max() == x.min():  # rounding in the mean would leave a speck of variance
+        return mean, 0.0
+    rest = total**2 - float(w @ w)
+    return mean, float(w @ (x - mean) ** 2) * total / rest if rest > 0 else np.nan
+
+
+def _size(table: pd.DataFrame, column: str) -> FloatArray:
+    """Absolute standardised differences; where there is none, 0 if the means agree and infinite if not."""
+    suffix = "_unadjusted" if column == "smd_unadjusted" else ""
+    size = table[column].abs().to_numpy(dtype=float)
+    gap = (table[f"mean_treated{suffix}"] - table[f"mean_control{suffix}"]).abs().to_numpy(dtype=float)
+    return np.where(np.isnan(size), np.where(gap > 0, np.inf, 0.0), size)
+
+
+def _weights_given(weights: Any, n: int) -> FloatArray:
+    if weights is None:
+        return np.ones(n)
+    w = np.asarray(weights, dtype=float)
+    if w.shape != (n,):
+        raise UsageError(f"weights has shape {w.shape}, and the data have {n} rows: give one weight a row.")
+    bad = np.flatnonzero(~(np.isfinite(w) & (w >= 0)))
+    if len(bad):
+        raise DataError(f"weights is missing, infinite or below 0 for {rows_phrase(bad.tolist(), n)}.")
+    return w

@@ -1,0 +1,116 @@
+"""What "near" means in a match: a logit, scores given by the user, or a Mahalanobis distance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.columns import BoolArray, FloatArray
+from ..core.errors import DataError, UsageError, choose, rows_phrase
+from ..core.formula import ModelMatrix, model_matrix
+from .estimable import refuse_unidentified
+from .propensity import PropensityScore, propensity_score
+
+KINDS = ("logistic", "mahalanobis")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distance:
+    """A distance between any two rows: the difference of scores, or of points.
+
+    Attributes
+    ----------
+    kind : "logistic", "mahalanobis" or "given"
+    score : (n,) on the scale that is matched, or None for points
+    points : (n, p) whitened, or None for scores
+    propensity : the fitted model where there is one
+    """
+
+    kind: str
+    score: FloatArray | None = field(default=None, repr=False)
+    points: FloatArray | None = field(default=None, repr=False)
+    propensity: PropensityScore | None = None
+
+    @property
+    def words(self) -> str:
+        """The distance in a sentence."""
+        return {
+            "logistic": "the logit of the propensity score",
+            "mahalanobis": "Mahalanobis distance",
+            "given": "the scores given",
+        }[self.kind]
+
+
+def measure(
+    data: pd.DataFrame,
+    treatment: str,
+    treated: BoolArray,
+    distance: object,
+    *,
+    covariates: Sequence[str] | None,
+    formula: str | None,
+) -> Distance:
+    """The distance asked for: "logistic", "mahalanobis", or an (n,) array of scores used as given."""
+    if not isinstance(distance, str):
+        return Distance("given", score=_given(distance, data))
+    choose("distance", distance, KINDS)
+    if distance == "logistic":
+        fitted = propensity_score(data, treatment, covariates=covariates, formula=formula)
+        return Distance("logistic", score=fitted.logit, propensity=fitted)
+    if covariates is not None and len(covariates) == 0:
+        raise UsageError("covariates is empty: a Mahalanobis distance needs at least one column.")
+    matrix = model_matrix(data, covariates=covariates, formula=formula)
+    return Distance("mahalanobis", points=whitened(matrix, treated))
+
+
+def whitened(matrix: ModelMatrix, treated: BoolArray) -> FloatArray:
+    r"""Points (n, p) whose Euclidean distance is the Mahalanobis distance of the covariates.
+
+    .. math:: d_{ij} = \sqrt{(x_i - x_j)^\top S^{-1} (x_i - x_j)}, \qquad
+              S = \frac{1}{n-1} \sum_a \sum_{i \in a} (x_i - \bar x_a)(x_i - \bar x_a)^\top
+
+    `S` is the covariance within the arms, pooled: one that included the difference between the arms
+    would discount exactly the direction in which they differ. Rubin (1980) Biometrics 36:293-298.
+    """
+    x, terms = matrix.values, matrix.terms
+    within = x.copy()
+    for arm in (treated, ~treated):
+        within[arm] -= x[arm].mean(axis=0)
+    refuse_unidentified(within, terms)
+    scale = within.std(axis=0)
+    root = np.linalg.cholesky((within / scale).T @ (within / scale) / (len(x) - 1))
+    points = (x - x.mean(axis=0)) / scale
+    # Forward substitution a column at a time: equal rows stay equal to the last bit.
+    for j in range(points.shape[1]):
+        for i in range(j):
+            points[:, j] -= root[j, i] * points[:, i]
+        points[:, j] /= root[j, j]
+    return np.asarray(points)
+
+
+def _given(distance: Any, data: pd.DataFrame) -> FloatArray:
+    if isinstance(distance, pd.Series) and not distance.index.equals(data.index):
+        raise UsageError(
+            "distance is a Series whose index is not the data's. Reindex it, or pass .to_numpy() if it is in the order of the rows."
+        )
+    try:
+        score = np.asarray(distance, dtype=float)
+    except (TypeError, ValueError) as problem:
+        raise UsageError(
+            f"distance must be one of {list(KINDS)} or an array of numbers, one a row; it is a {type(distance).__name__}."
+        ) from problem
+    if score.shape != (len(data),):
+        raise UsageError(
+            f"distance has shape {score.shape}, and the data have {len(data)} rows: it must hold one score a row."
+        )
+    bad = np.flatnonzero(~np.isfinite(score))
+    if len(bad):
+        raise DataError(
+            f"distance is missing or infinite for {rows_phrase(bad.tolist(), len(score))}. "
+            "A score of exactly 0 or 1 has no logit; leave out those people or use the score itself."
+        )
+    return score

@@ -1,0 +1,95 @@
+"""From who was chosen to matched sets: links, weights, set numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.columns import FloatArray, IntArray
+from .nearest import Chosen
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Links:
+    """One row a link between a focal person and someone chosen for them.
+
+    Attributes
+    ----------
+    focal, partner : (l,) rows of the data
+    distance : (l,) float
+    set_number : (l,) 0..s-1, the focal people who have a match counted in row order
+    share : (l,) 1/k, k the number chosen for that focal person
+    """
+
+    focal: IntArray
+    partner: IntArray
+    distance: FloatArray
+    set_number: IntArray
+    share: FloatArray
+
+    @property
+    def n_sets(self) -> int:
+        """Matched sets."""
+        return int(self.set_number[-1]) + 1 if len(self.set_number) else 0
+
+
+def links_from(chosen: Chosen) -> Links:
+    """The links in order of focal row, then partner row."""
+    present = chosen.partner >= 0
+    size = present.sum(axis=1)
+    slot, pick = np.nonzero(present)
+    partner = chosen.partner[slot, pick]
+    order = np.lexsort((partner, slot))
+    slot, partner, distance = slot[order], partner[order], chosen.distance[slot, pick][order]
+    number = np.cumsum(size > 0) - 1
+    return Links(
+        focal=chosen.focal[slot],
+        partner=partner,
+        distance=distance,
+        set_number=number[slot].astype(np.int64),
+        share=1.0 / size[slot],
+    )
+
+
+def matching_weights(links: Links, n: int) -> FloatArray:
+    r"""Matching weights (n,) in MatchIt's convention.
+
+    Focal people who are matched count 1. A partner counts
+
+    .. math:: w_j = \frac{m}{\sum_l u_l} u_j, \qquad u_j = \sum_{s \ni j} \frac{1}{k_s}
+
+    over the sets `s` they are in, `k_s` the partners in that set, rescaled so that the partners' weights
+    sum to `m`, the number of different partners. Everyone else counts 0. Ho, Imai, King & Stuart (2011)
+    Journal of Statistical Software 42(8), section 3.
+    """
+    weights = np.bincount(links.partner, weights=links.share, minlength=n).astype(float)
+    distinct = int((weights > 0).sum())
+    if distinct:
+        weights *= distinct / weights.sum()
+    weights[links.focal] = 1.0
+    return weights
+
+
+def set_numbers(links: Links, n: int) -> IntArray:
+    """Set number (n,) of each person, -1 for those in none.
+
+    Sets that share a partner are one group, numbered by its first focal person: people of different
+    groups have nobody in common. Without replacement a group is a set.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    numbers = np.full(n, -1, dtype=np.int64)
+    if not links.n_sets:
+        return numbers
+    s = links.n_sets
+    people, code = np.unique(links.partner, return_inverse=True)
+    graph = coo_array((np.ones(len(code)), (links.set_number, s + code)), shape=(s + len(people), s + len(people)))
+    _, group = connected_components(graph, directed=False)
+    first_seen, dense = np.unique(group[:s], return_index=True)
+    rank = np.empty(len(first_seen), dtype=np.int64)
+    rank[np.argsort(dense)] = np.arange(len(first_seen))
+    numbers[links.focal] = rank[group[links.set_number]]
+    numbers[links.partner] = rank[group[s + code]]
+    return numbers

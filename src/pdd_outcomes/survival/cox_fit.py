@@ -1,0 +1,277 @@
+"""The result of a Cox regression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, overload
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from ..core.columns import Columns, FloatArray
+from ..core.errors import DataError, UsageError, choose
+from ..core.formula import Coding
+from ..core.results import HypothesisTest, Shown, check_level, chi_square_test, tidy_frame
+from ..core.results import exponentiate as to_ratios
+from ..core.sandwich import clustered_covariance
+from .concordance import concordance_index
+from .cox_likelihood import Point, Sample, Slope, likelihood, slope
+from .cox_predict import HazardSteps, cumulative_hazard, hazard_steps
+from .cox_residuals import deviance_residuals, martingale_residuals, schoenfeld_residuals, score_residuals
+from .curve_intervals import ConfType, check_conf_type, survival_interval
+from .ph_test import TRANSFORMS, Transform, ph_statistics, time_scale
+from .riskset import snap
+from .roles import FollowUp
+
+RowKind = Literal["martingale", "deviance"]
+TermKind = Literal["score", "schoenfeld", "scaled schoenfeld", "dfbeta"]
+KINDS: tuple[str, ...] = ("martingale", "deviance", "score", "schoenfeld", "scaled schoenfeld", "dfbeta")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """The arrays a fit was made of, in working units; see `cox_likelihood`."""
+
+    sample: Sample
+    point: Point
+    slope: Slope
+    mean: FloatArray
+    scale: FloatArray
+    follow: FollowUp
+    coding: Coding
+    strata_columns: tuple[str, ...]
+    strata_labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoxFit(Shown):
+    """Log hazard ratios, and what can be asked of the model that gave them.
+
+    Attributes
+    ----------
+    terms : names of the p terms
+    coefficients : (p,) log hazard ratios
+    covariance : (p, p), robust where asked for; naive_covariance : (p, p), the inverse information
+    loglik, loglik_null : partial log likelihood at the coefficients and at 0
+    score_statistic : of the score test against 0
+    se_method : which variance `covariance` is
+    """
+
+    terms: tuple[str, ...]
+    coefficients: FloatArray
+    covariance: FloatArray = field(repr=False)
+    naive_covariance: FloatArray = field(repr=False)
+    loglik: float
+    loglik_null: float
+    score_statistic: float
+    iterations: int
+    ties: str
+    se_method: str
+    fitted: Fitted = field(repr=False)
+
+    def tidy(self, level: float = 0.95, *, exponentiate: bool = False) -> pd.DataFrame:
+        """A row a term: log hazard ratios, or with `exponentiate` hazard ratios (std_error stays on the log scale)."""
+        frame = tidy_frame(self.terms, self.coefficients, np.sqrt(np.diag(self.covariance)), level=level)
+        return to_ratios(frame) if exponentiate else frame
+
+    def glance(self) -> pd.DataFrame:
+        """One row: size, likelihoods, the four tests against no effect, and concordance with its standard error.
+
+        `score_robust` is the score test with a clustered variance; it is empty where the variance is the model's.
+        """
+        follow, df = self.fitted.follow, len(self.terms)
+        tests = {
+            "lr": 2 * (self.loglik - self.loglik_null),
+            "wald": float(self.coefficients @ np.linalg.solve(self.covariance, self.coefficients)),
+            "score": self.score_statistic,
+            "score_robust": self._robust_score() if self.se_method.startswith("robust") else np.nan,
+        }
+        index, error = concordance_index(
+            self.linear_predictor,
+            follow.time,
+            follow.event,
+            entry=follow.entry,
+            strata=self.fitted.sample.risk.row_stratum,
+            weight=follow.weight,
+            clusters=follow.clusters,
+        )
+        row: dict[str, Any] = {
+            "n": len(follow.row),
+            "events": int(follow.event.sum()),
+            "loglik": self.loglik,
+            "loglik_null": self.loglik_null,
+            "df": df,
+        }
+        for name, value in tests.items():
+            row[f"{name}_statistic"], row[f"{name}_p_value"] = value, float(special.chdtrc(df, value))
+        row |= {
+            "concordance": index,
+            "concordance_std_error": error,
+            "ties": self.ties,
+            "se_method": self.se_method,
+            "iterations": self.iterations,
+        }
+        return pd.DataFrame([row])
+
+    @property
+    def linear_predictor(self) -> FloatArray:
+        """Log hazard of each row that counts against one with mean covariates: (n,)."""
+        return np.asarray(self.fitted.sample.x @ self.fitted.point.beta)
+
+    def with_covariance(self, covariance: FloatArray, se_method: str = "given") -> CoxFit:
+        """The same fit with another covariance (p, p) of its coefficients, such as a bootstrap's."""
+        given = np.asarray(covariance, float)
+        if given.shape != self.covariance.shape or not np.allclose(given, given.T):
+            raise UsageError(f"covariance must be a symmetric {len(self.terms)} by {len(self.terms)} array.")
+        return replace(self, covariance=given, se_method=se_method)
+
+    def ph_test(self, transform: Transform = "km") -> HypothesisTest:
+        """Test that each hazard ratio does not change over time: a row a term, then GLOBAL.
+
+        `transform` is the scale of time along which a change is looked for: "km", "rank", "identity"
+        or "log" (see `ph_test.time_scale`). The variance is the model's, as in R's cox.zph.
+        """
+        choose("transform", transform, TRANSFORMS)
+        f = self.fitted
+        g = time_scale(transform, f.follow.time, f.follow.event, f.follow.entry, f.sample.risk.time)
+        single, together = ph_statistics(f.sample, f.point, f.slope, g)
+        df = np.append(np.ones(len(single)), float(len(single)))
+        name = f"Grambsch-Therneau test of proportional hazards ({transform})"
+        return chi_square_test([*self.terms, "GLOBAL"], np.append(single, together), df, name)
+
+    @overload
+    def residuals(self, kind: RowKind) -> pd.Series[float]: ...
+    @overload
+    def residuals(self, kind: TermKind) -> pd.DataFrame: ...
+    def residuals(self, kind: RowKind | TermKind = "martingale") -> pd.Series[float] | pd.DataFrame:
+        """Residuals of the rows, in the order of the data; the index is the row's position in it.
+
+        A row of weight 0 has none. Schoenfeld residuals are of the rows with an event only.
+
+        Parameters
+        ----------
+        kind : "martingale", "deviance" (a Series), "score", "schoenfeld", "scaled schoenfeld", "dfbeta" (a DataFrame, a
+            column a term). Only dfbeta carries the weights: its rows are what each adds to the coefficients'
+            error, and the sum of squares over clusters is the robust covariance.
+        """
+        choose("kind", kind, KINDS)
+        f = self.fitted
+        if kind in ("martingale", "deviance"):
+            find = martingale_residuals if kind == "martingale" else deviance_residuals
+            return pd.Series(find(f.sample, f.point), index=f.follow.row, name=kind)
+        rows = f.follow.row
+        if kind in ("score", "dfbeta"):
+            values = score_residuals(f.sample, f.point, f.slope)
+            values = self._dfbeta(values) if kind == "dfbeta" else values * f.scale
+        else:
+            rows = rows[f.follow.event]
+            values = schoenfeld_residuals(f.sample, f.point, f.slope) * f.scale
+            if kind == "scaled schoenfeld":
+                values = values @ self.naive_covariance * len(values) + self.coefficients
+        return pd.DataFrame(values, index=rows, columns=list(self.terms))
+
+    def baseline(self, *, centered: bool = False) -> pd.DataFrame:
+        """Cumulative hazard and survival where every covariate is 0, or with `centered` at its mean.
+
+        A row for every time at which someone's follow-up ends, by stratum: stratum, time,
+        cumulative_hazard, std_error (of the hazard), survival.
+        """
+        f = self.fitted
+        z = np.zeros(len(self.terms)) if centered else -f.mean / f.scale
+        parts = []
+        for k, label in enumerate(f.strata_labels):
+            steps = self._steps(k)
+            times = np.unique(snap(f.follow.time[f.sample.risk.row_stratum == k], steps.time))
+            value, error = self._hazard(steps, z[None, :], times)
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "stratum": label,
+                        "time": times,
+                        "cumulative_hazard": value[0],
+                        "std_error": error[0],
+                        "survival": np.exp(-value[0]),
+                    }
+                )
+            )
+        return pd.concat(parts, ignore_index=True)
+
+    def predict_survival(
+        self,
+        data: pd.DataFrame,
+        times: float | Sequence[float] | FloatArray,
+        *,
+        level: float = 0.95,
+        conf_type: ConfType = "log",
+    ) -> pd.DataFrame:
+        """Probability that people with given covariates have not had the event by each time.
+
+        Parameters
+        ----------
+        data : DataFrame with the model's covariates (and strata columns); its levels must be known ones
+        times : (k,) array; after the last observed time of a stratum the estimate is NaN
+        conf_type : "log" (R's default for a Cox curve), "log-log" or "plain"
+
+        Returns
+        -------
+        DataFrame
+            row (position in `data`), time, estimate, std_error, conf_low, conf_high.
+        """
+        f = self.fitted
+        at = np.atleast_1d(np.asarray(times, float))
+        scale, level = check_conf_type(conf_type), check_level(level)
+        z = (f.coding.apply(data) - f.mean) / f.scale
+        strata = self._strata_of(data)
+        value, error = np.empty((len(data), len(at))), np.empty((len(data), len(at)))
+        for k in np.unique(strata).tolist():
+            here = strata == k
+            value[here], error[here] = self._hazard(self._steps(k), z[here], at)
+        survival = np.exp(-value).ravel()
+        std_error = survival * error.ravel()
+        low, high = survival_interval(survival, std_error, scale, level)
+        return pd.DataFrame(
+            {
+                "row": np.repeat(np.arange(len(data)), len(at)),
+                "time": np.tile(at, len(data)),
+                "estimate": survival,
+                "std_error": std_error,
+                "conf_low": low,
+                "conf_high": high,
+            }
+        )
+
+    def _strata_of(self, data: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
+        f = self.fitted
+        if not f.strata_columns:
+            return np.zeros(len(data), np.int64)
+        take = Columns(data)
+        codes, labels = take.crossed("strata", f.strata_columns)
+        take.check()
+        known = {label: k for k, label in enumerate(f.strata_labels)}
+        if not set(labels) <= set(known):
+            raise DataError(f"strata={list(f.strata_columns)} has a value that the model was not fitted with.")
+        return np.array([known[label] for label in labels], np.int64)[codes]
+
+    def _steps(self, stratum: int) -> HazardSteps:
+        return hazard_steps(self.fitted.sample, self.fitted.point, self.fitted.slope, stratum)
+
+    def _hazard(self, steps: HazardSteps, z: FloatArray, at: FloatArray) -> tuple[FloatArray, FloatArray]:
+        f = self.fitted
+        eta = z @ f.point.beta - f.point.shift
+        return cumulative_hazard(steps, z, eta, self.covariance * np.outer(f.scale, f.scale), at)
+
+    def _dfbeta(self, score: FloatArray) -> FloatArray:
+        f = self.fitted
+        working = self.naive_covariance * np.outer(f.scale, f.scale)
+        return np.asarray(f.follow.weight[:, None] * (score @ working) / f.scale)
+
+    def _robust_score(self) -> float:
+        """Lin and Wei's score test at 0: the summed score against the sum of its clusters' squares."""
+        f = self.fitted
+        null = likelihood(f.sample, np.zeros(len(self.terms)))
+        parts = score_residuals(f.sample, null, slope(f.sample, null)) * f.follow.weight[:, None]
+        total = parts.sum(axis=0)
+        return float(total @ np.linalg.solve(clustered_covariance(parts, f.follow.clusters), total))
+
