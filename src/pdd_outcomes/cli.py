@@ -23,7 +23,9 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(metavar="STUDY", help="A folder under analyses/.")]
-Root = Annotated[Path, typer.Option("--root", help="The project's folder, which holds analyses/.", show_default=False)]
+Root = Annotated[
+    Path, typer.Option("--root", help="The project's folder, which holds analyses/.", show_default=False)
+]
 Engine = Annotated[str, typer.Option("--engine", help="auto, quarto or embedded.")]
 HERE = Path()
 
@@ -87,7 +89,9 @@ def plan(study: Name, root: Root = HERE) -> None:
 def run(
     study: Name,
     engine: Engine = "auto",
-    again: Annotated[bool, typer.Option("--again", help="Run every stage, even where nothing changed.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Run every stage, even where nothing changed.")
+    ] = False,
     root: Root = HERE,
 ) -> None:
     """Run every stage that is out of date, and render the report.
@@ -134,7 +138,9 @@ def data(study: Name, root: Root = HERE) -> None:
 def report(
     studies: Annotated[list[str] | None, typer.Argument(metavar="[STUDY]...")] = None,
     engine: Engine = "auto",
-    index_only: Annotated[bool, typer.Option("--index-only", help="Write only the index of rendered pages.")] = False,
+    index_only: Annotated[
+        bool, typer.Option("--index-only", help="Write only the index of rendered pages.")
+    ] = False,
     root: Root = HERE,
 ) -> None:
     """Render the report of each study from its released findings, and the index page.

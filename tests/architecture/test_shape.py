@@ -35,7 +35,11 @@ def test_a_module_is_under_400_lines_and_its_functions_under_60(path: Path) -> N
 
 def test_the_import_contracts_hold() -> None:
     done = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
 
@@ -80,7 +84,9 @@ def tracked() -> list[Path]:
 
 
 def test_no_registry_address_and_no_path_of_one_machine_is_committed() -> None:
-    forbidden = re.compile("py" + r"pi\.org|python" + "hosted|registry\\.npm" + "js|/ro" + r"ot/|/ho" + "me/[a-z]")
+    forbidden = re.compile(
+        "py" + r"pi\.org|python" + "hosted|registry\\.npm" + "js|/ro" + r"ot/|/ho" + "me/[a-z]"
+    )
     for path in tracked():
         if path.suffix in {".png", ".svg", ".parquet"}:
             continue

@@ -52,14 +52,22 @@ def build_cohort(protocol: Protocol, tables: Mapping[str, pd.DataFrame]) -> Coho
     DataError
         Nobody is eligible.
     """
-    cohort = _from_events(protocol, tables) if protocol.data.shape == "event_tables" else _from_person_table(protocol, tables["person"])
+    cohort = (
+        _from_events(protocol, tables)
+        if protocol.data.shape == "event_tables"
+        else _from_person_table(protocol, tables["person"])
+    )
     if cohort.people.empty:
         said = "; ".join(f"{r.rule}: {r.n_excluded}" for r in cohort.flow.itertuples() if r.n_excluded)
-        raise DataError(f"nobody is eligible. Excluded: {said or 'none, there were no rows'}. Check the window and the codes.")
+        raise DataError(
+            f"nobody is eligible. Excluded: {said or 'none, there were no rows'}. Check the window and the codes."
+        )
     return cohort
 
 
-def build_outcomes(protocol: Protocol, tables: Mapping[str, pd.DataFrame], people: pd.DataFrame) -> pd.DataFrame:
+def build_outcomes(
+    protocol: Protocol, tables: Mapping[str, pd.DataFrame], people: pd.DataFrame
+) -> pd.DataFrame:
     """Outcomes of everyone in the cohort: person, outcome, time (in the protocol's unit, above 0), event (0 or 1)."""
     if protocol.data.shape == "event_tables":
         return event_outcomes(protocol, dict(tables), people)
@@ -116,5 +124,9 @@ def _from_person_table(protocol: Protocol, table: pd.DataFrame) -> Cohort:
             flow.exclude(f"With {name}", f"{name} is missing", int(blank.sum()))
             kept = kept.loc[~blank]
     later = [plan.time.column, plan.event.column]
-    columns = ["subject", "treated", *[c for c in kept.columns if c not in ("subject", "treated", "row_number", *later)]]
+    columns = [
+        "subject",
+        "treated",
+        *[c for c in kept.columns if c not in ("subject", "treated", "row_number", *later)],
+    ]
     return Cohort(kept[columns].reset_index(drop=True), flow.frame())

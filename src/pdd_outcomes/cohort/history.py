@@ -35,7 +35,12 @@ def covariates(engine: Engine, protocol: Protocol, index: Any) -> Any:
     )
     episodes = before(index, engine["treatments"], "start_date", plan.lookback_days)
     treated = episodes.group_by("person_id").agg(episodes=episodes.count())
-    joined = index.left_join(counts, "person_id").drop("person_id_right").left_join(treated, "person_id").drop("person_id_right")
+    joined = (
+        index.left_join(counts, "person_id")
+        .drop("person_id_right")
+        .left_join(treated, "person_id")
+        .drop("person_id_right")
+    )
     prior = joined.prior_offences.fill_null(0)
     return joined.mutate(
         prior_offences=prior.cast("int64"),

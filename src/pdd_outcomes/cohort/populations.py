@@ -9,7 +9,9 @@ from ..protocol import Analysis, Protocol
 from .flow import Flow
 
 
-def population(protocol: Protocol, analysis: Analysis, people: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def population(
+    protocol: Protocol, analysis: Analysis, people: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The people of one analysis with a 0/1 column `treated`, and the flow from the cohort to them.
 
     Person exposure: the diverted, and those whose outcome is among the comparator's codes. Force exposure: everyone,
@@ -29,10 +31,18 @@ def population(protocol: Protocol, analysis: Analysis, people: pd.DataFrame) -> 
     else:
         assert protocol.cohort is not None
         kept = people
-        flow.exclude("Outcome assigned", "outcome not yet assigned (code 0)", int((kept["disposal"] == "not assigned").sum()))
+        flow.exclude(
+            "Outcome assigned",
+            "outcome not yet assigned (code 0)",
+            int((kept["disposal"] == "not assigned").sum()),
+        )
         kept = kept.loc[kept["disposal"] != "not assigned"]
         other = kept["disposal"] == "other outcome"
-        flow.exclude(f"Diverted, or {protocol.cohort.comparator.label}", "another outcome, not the declared comparator", int(other.sum()))
+        flow.exclude(
+            f"Diverted, or {protocol.cohort.comparator.label}",
+            "another outcome, not the declared comparator",
+            int(other.sum()),
+        )
         kept = kept.loc[~other]
         kept = kept.assign(treated=kept["diverted"].astype("int64"))
     for value, label in ((1, analysis.treated_label), (0, analysis.control_label)):

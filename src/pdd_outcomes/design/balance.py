@@ -126,7 +126,7 @@ def balance(
     .. math:: s^2 = \frac{\sum w}{(\sum w)^2 - \sum w^2} \sum w (x - \bar x)^2 .
 
     eCDF figures are the mean and the largest gap between the arms' weighted distribution functions, over
-    the values that occur (the largest is the Kolmogorov-Smirnov statistic); for a 0/1 covariate both are
+    the values that occur in anyone, counted or not (the largest is the Kolmogorov-Smirnov statistic); for a 0/1 covariate both are
     the difference of proportions.
 
     Parameters
@@ -156,7 +156,9 @@ def balance(
         raise UsageError("covariates is empty: name at least one column.")
     for arm, member in (("treated", treated), ("controls", ~treated)):
         if not w[member].sum() > 0:
-            raise DataError(f"weights are 0 for all of the {arm}, so nobody is left to compare. Check the weights.")
+            raise DataError(
+                f"weights are 0 for all of the {arm}, so nobody is left to compare. Check the weights."
+            )
     matrix = covariate_matrix(data, covariates, all_levels=True)
     if not matrix.terms:
         raise DataError("covariates have one level only, so there is nothing to compare.")
@@ -233,10 +235,9 @@ class _Arms:
             return abs(self.difference), abs(self.difference)
         w, t = self.weights, self.treated
         signed = np.where(t, w / w[t].sum(), -w / w[~t].sum())[order]
-        kept = w[order] > 0
-        values = self.x[order][kept]
+        values = self.x[order]
         ends = np.append(values[1:] != values[:-1], True)
-        gap = np.abs(np.cumsum(signed[kept])[ends])
+        gap = np.abs(np.cumsum(signed)[ends])
         return float(gap.mean()), float(gap.max())
 
 
@@ -245,7 +246,8 @@ def _moments(x: FloatArray, w: FloatArray, binary: bool) -> tuple[float, float]:
     mean = float(w @ x) / total
     if binary:
         return mean, mean * (1 - mean)
-    if x.max() == x.min():  # rounding in the mean would leave a speck of variance
+    counted = x[w > 0]
+    if counted.max() == counted.min():  # rounding in the mean would leave a speck of variance
         return mean, 0.0
     rest = total**2 - float(w @ w)
     return mean, float(w @ (x - mean) ** 2) * total / rest if rest > 0 else np.nan

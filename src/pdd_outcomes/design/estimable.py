@@ -79,7 +79,10 @@ def _aliased(
             # The moments have lost half their digits here, so look at the column itself.
             contrast = -weights
             contrast[j] = 1.0
-            square = sum(float((((values[r] - centre) / scale) @ contrast) ** 2 @ np.ones(r.stop - r.start)) for r in blocks(len(values)))
+            square = sum(
+                float((((values[r] - centre) / scale) @ contrast) ** 2 @ np.ones(r.stop - r.start))
+                for r in blocks(len(values))
+            )
             if np.sqrt(square / len(values)) < ALIASED:
                 found.append((j, weights))
                 continue
@@ -121,18 +124,24 @@ def joint_separators(values: FloatArray, terms: Sequence[str], treated: BoolArra
 
     centre, scale = centre_and_scale(values)
     sign = np.where(treated, 1.0, -1.0)
-    signed = np.column_stack([np.ones(len(values)), (values - centre) / np.where(scale > 0, scale, 1.0)]) * sign[:, None]
+    signed = (
+        np.column_stack([np.ones(len(values)), (values - centre) / np.where(scale > 0, scale, 1.0)])
+        * sign[:, None]
+    )
     towards = signed.mean(axis=0)
     inside = np.unique(np.linspace(0, len(values) - 1, 2000).astype(np.int64))
     for _ in range(200):
-        found = linprog(-towards, A_ub=-signed[inside], b_ub=np.zeros(len(inside)), bounds=(-1, 1), method="highs")
-        if not found.success or -found.fun < 1e-9:
+        found = linprog(
+            -towards, A_ub=-signed[inside], b_ub=np.zeros(len(inside)), bounds=(-1, 1), method="highs"
+        )
+        if found.x is None or float(towards @ found.x) < 1e-9:
             return []
-        margin = signed @ found.x
+        direction = np.asarray(found.x)
+        margin = signed @ direction
         worst = np.argsort(margin)[:2000]
         broken = worst[margin[worst] < -1e-7]
         if len(broken) == 0:
-            return [terms[j] for j in np.flatnonzero(np.abs(found.x[1:]) > 1e-7)]
+            return [terms[int(j)] for j in np.flatnonzero(np.abs(direction[1:]) > 1e-7)]
         inside = np.union1d(inside, broken)
     return []
 

@@ -234,7 +234,14 @@ def _follow(link: IntArray, at: int) -> int:
 
 @compiled
 def _look(
-    x: float, place: int, value: FloatArray, below: IntArray, above: IntArray, reach: float, near: float, grain: float
+    x: float,
+    place: int,
+    value: FloatArray,
+    below: IntArray,
+    above: IntArray,
+    reach: float,
+    near: float,
+    grain: float,
 ) -> tuple[int, float, float]:
     """The run to choose from (-1 for none), its distance, and the least distance of either side."""
     left, right = _follow(below, place), _follow(above, place + 1)
@@ -252,9 +259,11 @@ def _look(
 
 
 @compiled
-def _take(run: int, start: IntArray, members: IntArray, below: IntArray, above: IntArray, used: IntArray) -> int:
+def _take(
+    run: int, start: IntArray, members: IntArray, below: IntArray, above: IntArray, used: IntArray
+) -> int:
     """The next member of a run, which is unlinked when it was the last."""
-    row = members[start[run] + used[run]]
+    row = int(members[start[run] + used[run]])
     used[run] += 1
     if start[run] + used[run] == start[run + 1]:
         below[run], above[run] = run - 1, run + 1

@@ -36,7 +36,9 @@ def overlap_counts(
         raise UsageError(f"bins={bins!r} must be a whole number of at least 1.")
     p = np.asarray(score, dtype=float)
     if not ((p >= 0) & (p <= 1)).all():
-        raise UsageError("score must hold probabilities between 0 and 1; a logit goes through 1 / (1 + exp(-logit)).")
+        raise UsageError(
+            "score must hold probabilities between 0 and 1; a logit goes through 1 / (1 + exp(-logit))."
+        )
     w = np.ones(len(p)) if weights is None else np.asarray(weights, dtype=float)
     if len(w) != len(p):
         raise UsageError(f"weights has length {len(w)}, and score has length {len(p)}.")

@@ -85,7 +85,9 @@ def set_numbers(links: Links, n: int) -> IntArray:
         return numbers
     s = links.n_sets
     people, code = np.unique(links.partner, return_inverse=True)
-    graph = coo_array((np.ones(len(code)), (links.set_number, s + code)), shape=(s + len(people), s + len(people)))
+    graph = coo_array(
+        (np.ones(len(code)), (links.set_number, s + code)), shape=(s + len(people), s + len(people))
+    )
     _, group = connected_components(graph, directed=False)
     first_seen, dense = np.unique(group[:s], return_index=True)
     rank = np.empty(len(first_seen), dtype=np.int64)

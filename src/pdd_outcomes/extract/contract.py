@@ -49,7 +49,12 @@ class Table:
         return tuple(c.name for c in self.columns)
 
 
-_PERSON = Column("person_id", "text", "The person, by a pseudonym that is the same in every table.", refers="persons.person_id")
+_PERSON = Column(
+    "person_id",
+    "text",
+    "The person, by a pseudonym that is the same in every table.",
+    refers="persons.person_id",
+)
 
 CONTRACT: Mapping[str, Table] = {
     t.name: t
@@ -61,8 +66,18 @@ CONTRACT: Mapping[str, Table] = {
                 Column("person_id", "text", "The person, by a pseudonym that is the same in every table."),
                 Column("birth_date", "date", "Date of birth."),
                 Column("sex", "text", "Sex as recorded.", allowed=("female", "male", "not stated")),
-                Column("ethnicity", "text", "Ethnic group, self-defined where it was asked; 'not stated' if not known."),
-                Column("imd_decile", "whole", "Deprivation decile of the home area, 1 the most deprived.", low=1, high=10),
+                Column(
+                    "ethnicity",
+                    "text",
+                    "Ethnic group, self-defined where it was asked; 'not stated' if not known.",
+                ),
+                Column(
+                    "imd_decile",
+                    "whole",
+                    "Deprivation decile of the home area, 1 the most deprived.",
+                    low=1,
+                    high=10,
+                ),
             ),
         ),
         Table(
@@ -74,8 +89,20 @@ CONTRACT: Mapping[str, Table] = {
                 Column("force", "text", "The police force that dealt with it."),
                 Column("incident_date", "date", "The day of the incident or arrest."),
                 Column("offence_group", "text", "The most serious offence of the incident, by group."),
-                Column("outcome_code", "whole", "Home Office outcome code, 0 if none is assigned yet.", low=0, high=22),
-                Column("outcome_date", "date", "The day the outcome was recorded.", required=False, not_before="incident_date"),
+                Column(
+                    "outcome_code",
+                    "whole",
+                    "Home Office outcome code, 0 if none is assigned yet.",
+                    low=0,
+                    high=22,
+                ),
+                Column(
+                    "outcome_date",
+                    "date",
+                    "The day the outcome was recorded.",
+                    required=False,
+                    not_before="incident_date",
+                ),
             ),
         ),
         Table(
@@ -87,7 +114,13 @@ CONTRACT: Mapping[str, Table] = {
                 Column("offence_date", "date", "The day it was committed."),
                 Column("offence_group", "text", "Its group; 'breach' for a breach of an order."),
                 Column("outcome_type", "text", "How it ended.", allowed=(*PROVEN, *UNPROVEN)),
-                Column("outcome_date", "date", "The day it ended so; blank if it has not.", required=False, not_before="offence_date"),
+                Column(
+                    "outcome_date",
+                    "date",
+                    "The day it ended so; blank if it has not.",
+                    required=False,
+                    not_before="offence_date",
+                ),
             ),
         ),
         Table(
@@ -126,7 +159,12 @@ CONTRACT: Mapping[str, Table] = {
             "force",
             (
                 Column("force", "text", "The police force."),
-                Column("start_date", "date", "The day its diversion scheme started; blank if it has none.", required=False),
+                Column(
+                    "start_date",
+                    "date",
+                    "The day its diversion scheme started; blank if it has none.",
+                    required=False,
+                ),
             ),
         ),
     )

@@ -18,7 +18,9 @@ class Engine:
 
     def __init__(self, tables: Mapping[str, pd.DataFrame]) -> None:
         self._connection = ibis.duckdb.connect(":memory:", threads=2)
-        self._tables = {name: self._connection.create_table(name, to_arrow(frame)) for name, frame in tables.items()}
+        self._tables = {
+            name: self._connection.create_table(name, to_arrow(frame)) for name, frame in tables.items()
+        }
 
     def __enter__(self) -> Engine:
         return self

@@ -17,7 +17,10 @@ def wanted_columns(protocol: Protocol) -> dict[str, str]:
     plan = protocol.person_table
     assert plan is not None
     wanted = {} if plan.id is None else {plan.id: "person_table.id"}
-    wanted |= {plan.treatment.column: "person_table.treatment.column", plan.time.column: "person_table.time.column"}
+    wanted |= {
+        plan.treatment.column: "person_table.treatment.column",
+        plan.time.column: "person_table.time.column",
+    }
     wanted |= {plan.event.column: "person_table.event.column"}
     for i, analysis in enumerate(protocol.analyses):
         for name in (*analysis.design.covariates, *analysis.design.exact):
@@ -56,7 +59,11 @@ def validate_person_table(raw: pd.DataFrame, protocol: Protocol) -> Extract:
     raw = raw.reset_index(drop=True)
     if plan.id is not None:
         breaches.add((raw[plan.id] == "").to_numpy(), plan.id, "is blank")
-        breaches.add((raw[plan.id].duplicated(keep=False) & (raw[plan.id] != "")).to_numpy(), plan.id, "names more than one row")
+        breaches.add(
+            (raw[plan.id].duplicated(keep=False) & (raw[plan.id] != "")).to_numpy(),
+            plan.id,
+            "names more than one row",
+        )
     for name in (plan.treatment.column, plan.event.column, plan.time.column):
         breaches.add((raw[name] == "").to_numpy(), name, "is blank")
     time = raw[plan.time.column]
@@ -68,7 +75,11 @@ def validate_person_table(raw: pd.DataFrame, protocol: Protocol) -> Extract:
     table = pd.DataFrame({name: _column(clean[name]) for name in clean.columns})
     if plan.id is None:
         table.insert(0, "row_number", np.flatnonzero(~breaches.bad) + 1)
-    extract = Extract({"person": table}, collect([breaches.frame()]), quality_frame({"person": len(raw)}, {"person": len(table)}))
+    extract = Extract(
+        {"person": table},
+        collect([breaches.frame()]),
+        quality_frame({"person": len(raw)}, {"person": len(table)}),
+    )
     check_limit(extract, protocol.data.quarantine_limit)
     return extract
 
@@ -81,4 +92,8 @@ def _column(text: pd.Series[str]) -> pd.Series:  # type: ignore[type-arg]
         return text
     values = pd.to_numeric(text.where(~blank))
     whole = values.dropna()
-    return values.astype("int64") if not blank.any() and bool((whole == whole.round()).all()) else values.astype(float)
+    return (
+        values.astype("int64")
+        if not blank.any() and bool((whole == whole.round()).all())
+        else values.astype(float)
+    )

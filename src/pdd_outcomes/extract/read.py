@@ -38,20 +38,28 @@ def read_text(path: Path) -> pd.DataFrame:
 
 def _csv(path: Path) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False)
+        frame = pd.read_csv(
+            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False
+        )
     except UnicodeDecodeError:
         raise DataError(f"{path.name}: is not UTF-8 text. Export it as UTF-8 (Excel: 'CSV UTF-8').") from None
     except pd.errors.EmptyDataError:
         raise DataError(f"{path.name}: is empty, without even a header line.") from None
     except pd.errors.ParserError as error:
-        raise DataError(f"{path.name}: is not a regular table: {str(error).strip()}. Export it again.") from None
+        raise DataError(
+            f"{path.name}: is not a regular table: {str(error).strip()}. Export it again."
+        ) from None
     if len(frame.columns) == 1 and (";" in frame.columns[0] or "\t" in frame.columns[0]):
-        raise DataError(f"{path.name}: the columns are separated by something other than commas. Export it with commas.")
+        raise DataError(
+            f"{path.name}: the columns are separated by something other than commas. Export it with commas."
+        )
     frame.columns = frame.columns.str.strip()
     short = frame.isna().any(axis=1).to_numpy().nonzero()[0]
     if len(short):
         lines = ", ".join(str(i + 2) for i in short[:5])
-        raise DataError(f"{path.name}: {len(short)} rows have fewer fields than the header (lines {lines}). Export it again.")
+        raise DataError(
+            f"{path.name}: {len(short)} rows have fewer fields than the header (lines {lines}). Export it again."
+        )
     if frame.columns.has_duplicates or (frame.columns == "").any():
         raise DataError(f"{path.name}: a column name is blank or occurs twice. Name every column once.")
     return frame.apply(lambda column: column.str.strip())
@@ -64,7 +72,9 @@ def _parquet(path: Path) -> pd.DataFrame:
     try:
         frame = pq.read_table(path).to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path.name}: cannot be read as Parquet ({type(error).__name__}). Is it cut short? Send it again.") from None
+        raise DataError(
+            f"{path.name}: cannot be read as Parquet ({type(error).__name__}). Is it cut short? Send it again."
+        ) from None
     text = pd.DataFrame(index=frame.index)
     for name in frame.columns:
         column = frame[name]

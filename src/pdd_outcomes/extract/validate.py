@@ -49,7 +49,9 @@ class Breaches:
         rows = np.flatnonzero(where)
         if len(rows):
             self.bad[rows] = True
-            self.parts.append(pd.DataFrame({"table": self.table, "row": rows + 1, "column": column, "rule": rule}))
+            self.parts.append(
+                pd.DataFrame({"table": self.table, "row": rows + 1, "column": column, "rule": rule})
+            )
 
     def frame(self) -> pd.DataFrame:
         """All of them, in the order of the rows."""
@@ -58,10 +60,19 @@ class Breaches:
 
 def collect(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """Breaches of several checks as one frame in row order."""
-    empty = pd.DataFrame({"table": pd.Series(dtype=str), "row": pd.Series(dtype="int64"), "column": pd.Series(dtype=str), "rule": pd.Series(dtype=str)})
+    empty = pd.DataFrame(
+        {
+            "table": pd.Series(dtype=str),
+            "row": pd.Series(dtype="int64"),
+            "column": pd.Series(dtype=str),
+            "rule": pd.Series(dtype=str),
+        }
+    )
     if not parts:
         return empty
-    return pd.concat(parts, ignore_index=True).sort_values(["table", "row", "column", "rule"], ignore_index=True)
+    return pd.concat(parts, ignore_index=True).sort_values(
+        ["table", "row", "column", "rule"], ignore_index=True
+    )
 
 
 def validate(raw: Mapping[str, pd.DataFrame], *, cut: date, quarantine_limit: float) -> Extract:
@@ -101,7 +112,12 @@ def quality_frame(rows_in: Mapping[str, int], rows_ok: Mapping[str, int]) -> pd.
     kept = [rows_ok[n] for n in names]
     came = [rows_in[n] for n in names]
     return pd.DataFrame(
-        {"table": names, "rows_in": came, "rows_ok": kept, "rows_quarantined": [i - k for i, k in zip(came, kept)]}
+        {
+            "table": names,
+            "rows_in": came,
+            "rows_ok": kept,
+            "rows_quarantined": [i - k for i, k in zip(came, kept)],
+        }
     )
 
 
@@ -157,12 +173,21 @@ def _typed(frame: pd.DataFrame, table: Table, breaches: Breaches, cut: np.dateti
     return made
 
 
-def _parse(text: pd.Series[str], blank: BoolArray, column: Column, breaches: Breaches, cut: np.datetime64) -> pd.Series:  # type: ignore[type-arg]
+def _parse(
+    text: pd.Series[str], blank: BoolArray, column: Column, breaches: Breaches, cut: np.datetime64
+) -> pd.Series:  # type: ignore[type-arg]
     if column.kind == "text":
-        odd = text.str.contains(r"[\x00-\x08\x0b-\x1f]", regex=True).to_numpy() | (text.str.len() > 1000).to_numpy()
+        odd = (
+            text.str.contains(r"[\x00-\x08\x0b-\x1f]", regex=True).to_numpy()
+            | (text.str.len() > 1000).to_numpy()
+        )
         breaches.add(odd, column.name, "holds control characters or is over 1,000 long")
         if column.allowed:
-            breaches.add(~blank & ~text.isin(column.allowed).to_numpy(), column.name, f"is not one of {', '.join(column.allowed)}")
+            breaches.add(
+                ~blank & ~text.isin(column.allowed).to_numpy(),
+                column.name,
+                f"is not one of {', '.join(column.allowed)}",
+            )
         return text
     if column.kind == "whole":
         whole = text.str.fullmatch(r"-?\d{1,15}").to_numpy(dtype=bool)

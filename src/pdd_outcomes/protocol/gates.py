@@ -34,6 +34,20 @@ def check_gates(analysis: Analysis, *, worst_smd: float, least_ess: float) -> tu
     """
     gates, reason = analysis.gates, analysis.gates.override or ""
     return (
-        GateResult(analysis.id, "largest standardised difference", gates.max_smd, worst_smd, worst_smd <= gates.max_smd, reason),
-        GateResult(analysis.id, "least effective sample size", gates.min_ess, least_ess, least_ess >= gates.min_ess, reason),
+        GateResult(
+            analysis.id,
+            "largest standardised difference (smd)",
+            gates.max_smd,
+            worst_smd,
+            worst_smd <= gates.max_smd,
+            reason,
+        ),
+        GateResult(
+            analysis.id,
+            "least effective sample size (ess)",
+            gates.min_ess,
+            least_ess,
+            least_ess >= gates.min_ess,
+            reason,
+        ),
     )

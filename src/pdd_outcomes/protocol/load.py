@@ -34,7 +34,8 @@ def load_protocol(path: Path) -> Protocol:
     problems = [f"{document.where(place)}: {message}" for place, message in cross_field_problems(protocol)]
     if protocol.study != path.parent.name:
         problems.insert(
-            0, f"{document.where(('study',))}: found {protocol.study!r}; allowed: the folder's name, {path.parent.name!r}."
+            0,
+            f"{document.where(('study',))}: found {protocol.study!r}; allowed: the folder's name, {path.parent.name!r}.",
         )
     if problems:
         raise ProtocolError(problems)
@@ -58,7 +59,9 @@ def _known(document: Document, place: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _sentence(document: Document, model: type[BaseModel], detail: ErrorDetails) -> str:
     # A union adds its member's name to the place; drop what is no key of the file.
-    place = tuple(p for p in detail["loc"] if isinstance(p, int) or not p.startswith(("str", "int", "constrained")))
+    place = tuple(
+        p for p in detail["loc"] if isinstance(p, int) or not p.startswith(("str", "int", "constrained"))
+    )
     where = document.where(place)
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":

@@ -209,6 +209,8 @@ class Protocol(Part):
                 "conditioned on the future, and it is itself diversion."
             )
         said += [
-            f"{a.id}: a gate is overridden: {a.gates.override}" for a in self.analyses if a.gates.override is not None
+            f"{a.id}: a gate is overridden: {a.gates.override}"
+            for a in self.analyses
+            if a.gates.override is not None
         ]
         return tuple(said)

@@ -79,12 +79,19 @@ def _shape(p: Protocol) -> Iterator[Problem]:
             yield ("time_unit",), "found months; allowed: days, for event tables."
     for i, outcome in enumerate(p.outcomes):
         if (outcome.kind == "column") != (p.data.shape == "person_table"):
-            yield ("outcomes", i, "kind"), f"found {outcome.kind}; it does not belong to data.shape {p.data.shape}."
+            yield (
+                ("outcomes", i, "kind"),
+                f"found {outcome.kind}; it does not belong to data.shape {p.data.shape}.",
+            )
     if p.person_table is not None:
-        both = set(map(str, p.person_table.treatment.treated)) & set(map(str, p.person_table.treatment.comparator))
+        both = set(map(str, p.person_table.treatment.treated)) & set(
+            map(str, p.person_table.treatment.comparator)
+        )
         if both:
             yield ("person_table", "treatment", "comparator"), f"found {sorted(both)} among the treated too."
-    if p.cohort is not None and len(set(p.cohort.comparator.outcome_codes)) != len(p.cohort.comparator.outcome_codes):
+    if p.cohort is not None and len(set(p.cohort.comparator.outcome_codes)) != len(
+        p.cohort.comparator.outcome_codes
+    ):
         yield ("cohort", "comparator", "outcome_codes"), "a code is named twice."
 
 
@@ -98,8 +105,17 @@ def _analyses(p: Protocol) -> Iterator[Problem]:
         if not analysis.design.covariates:
             yield ("analyses", i, "design", "covariates"), "is empty; balance is judged on these columns."
         if p.data.shape == "person_table" and (analysis.exposure == "force" or analysis.by_force):
-            yield ("analyses", i, "exposure"), "a force-level comparison needs event tables, which name the force."
+            yield (
+                ("analyses", i, "exposure"),
+                "a force-level comparison needs event tables, which name the force.",
+            )
         if analysis.design.replace and analysis.design.order == "closest":
-            yield ("analyses", i, "design", "order"), "found closest; with replacement the order does not matter."
+            yield (
+                ("analyses", i, "design", "order"),
+                "found closest; with replacement the order does not matter.",
+            )
         if analysis.estimand == "ATC" and analysis.exposure == "force":
-            yield ("analyses", i, "estimand"), "found ATC; the force exposure is estimated for scheme forces (ATT)."
+            yield (
+                ("analyses", i, "estimand"),
+                "found ATC; the force exposure is estimated for scheme forces (ATT).",
+            )

@@ -135,5 +135,7 @@ def read_document(path: Path) -> Document:
     if document.problems:
         raise ProtocolError(document.problems)
     if not isinstance(document.value, dict):
-        raise ProtocolError(f"{document.name}:1: found {type(document.value).__name__}; allowed: keys and values.")
+        raise ProtocolError(
+            f"{document.name}:1: found {type(document.value).__name__}; allowed: keys and values."
+        )
     return document

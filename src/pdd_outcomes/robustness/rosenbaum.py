@@ -12,7 +12,9 @@ from ..core.columns import FloatArray
 from ..core.errors import DataError, UsageError
 
 
-def rosenbaum_bounds(treated_only: int, control_only: int, *, gammas: Sequence[float] | FloatArray) -> pd.DataFrame:
+def rosenbaum_bounds(
+    treated_only: int, control_only: int, *, gammas: Sequence[float] | FloatArray
+) -> pd.DataFrame:
     r"""Bounds on the one-sided McNemar p-value of matched pairs under hidden bias of at most gamma.
 
     Within a pair, an unmeasured trait changes the odds of treatment by at most gamma, so among D discordant pairs the

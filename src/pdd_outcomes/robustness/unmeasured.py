@@ -41,7 +41,9 @@ class EValue(Shown):
 
     def glance(self) -> pd.DataFrame:
         """One row."""
-        return pd.DataFrame({"measure": [self.measure], "e_value": [self.estimate], "e_value_limit": [self.limit]})
+        return pd.DataFrame(
+            {"measure": [self.measure], "e_value": [self.estimate], "e_value_limit": [self.limit]}
+        )
 
 
 def evalue(
@@ -74,7 +76,9 @@ def evalue(
     """
     choose("measure", measure, MEASURES)
     if measure in ("HR", "OR") and rare is None:
-        raise UsageError(f"rare= must be said for measure={measure!r}: is the outcome under 15% at the end of follow-up?")
+        raise UsageError(
+            f"rare= must be said for measure={measure!r}: is the outcome under 15% at the end of follow-up?"
+        )
     values = [np.nan if v is None else float(v) for v in (estimate, conf_low, conf_high)]
     if measure != "SMD" and any(v <= 0 for v in values):
         raise DataError(f"a {measure} is above 0; give the ratio itself, not its logarithm.")

@@ -17,6 +17,9 @@ def doctor_text() -> str:
     lines += [f"  {name} {version}" for name, version in package_versions().items()]
     lines += ["report engines", *(f"  {line}" for line in describe_engines())]
     lines += [f"make: {'found' if shutil.which('make') else 'not found; use `pdd run STUDY`'}"]
-    lines += ["matching methods", *(f"  {m.name}: {', '.join(sorted(m.estimands))} ({m.cite})" for m in MATCHING.values())]
+    lines += [
+        "matching methods",
+        *(f"  {m.name}: {', '.join(sorted(m.estimands))} ({m.cite})" for m in MATCHING.values()),
+    ]
     lines += ["pooling methods", *(f"  {m.name} ({m.cite})" for m in POOLING.values())]
     return "\n".join(lines)

@@ -8,7 +8,18 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-NUMERICAL = ("numpy", "scipy", "pandas", "numba", "scikit-learn", "statsmodels", "formulaic", "duckdb", "ibis-framework", "pyarrow")
+NUMERICAL = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "numba",
+    "scikit-learn",
+    "statsmodels",
+    "formulaic",
+    "duckdb",
+    "ibis-framework",
+    "pyarrow",
+)
 
 
 @functools.cache

@@ -38,6 +38,8 @@ def quality_text(study: Study) -> str:
     quarantine = read_table(folder / "quarantine.csv")
     lines = [quality.to_string(index=False)]
     if len(quarantine):
-        rules = quarantine.groupby(["table", "column", "rule"], dropna=False).size().rename("rows").reset_index()
+        rules = (
+            quarantine.groupby(["table", "column", "rule"], dropna=False).size().rename("rows").reset_index()
+        )
         lines += ["", "Quarantined, by rule (a row may break several):", rules.to_string(index=False)]
     return "\n".join(lines)

@@ -101,7 +101,9 @@ def fresh_folder(target: Path) -> Iterator[Path]:
 def check_unchanged(folder: Path, outputs: Mapping[str, str]) -> None:
     """Refuse files that changed, or went, after the stage that wrote them."""
     wrong = [
-        name for name, sha in outputs.items() if not (folder / name).is_file() or sha256_file(folder / name) != sha
+        name
+        for name, sha in outputs.items()
+        if not (folder / name).is_file() or sha256_file(folder / name) != sha
     ]
     if wrong:
         raise DataError(

@@ -15,13 +15,24 @@ Provider = Callable[[str, int, Path], None]
 
 LINE: dict[str, Callable[[Provider], Stage]] = {
     "protocol": lambda _: Stage("protocol", (), protocol.run, "validate and hash the plan"),
-    "raw": lambda provider: Stage("raw", ("protocol",), raw.runner(provider), "find the data as they were sent"),
+    "raw": lambda provider: Stage(
+        "raw", ("protocol",), raw.runner(provider), "find the data as they were sent"
+    ),
     "extract": lambda _: Stage("extract", ("raw",), extract.run, "check the data against the contract"),
     "cohort": lambda _: Stage("cohort", ("extract",), cohort.run, "one row a person, no outcomes"),
     "design": lambda _: Stage("design", ("cohort",), design.run, "score, match, check balance and gates"),
-    "outcomes": lambda _: Stage("outcomes", ("extract", "cohort", "design"), outcomes.run, "join outcomes to the locked design"),
-    "estimates": lambda _: Stage("estimates", ("cohort", "design", "outcomes"), estimates.run, "risks, hazards, restricted means, pooling"),
-    "release": lambda _: Stage("release", ("raw", "extract", "cohort", "design", "estimates"), release.run, "disclosure control"),
+    "outcomes": lambda _: Stage(
+        "outcomes", ("extract", "cohort", "design"), outcomes.run, "join outcomes to the locked design"
+    ),
+    "estimates": lambda _: Stage(
+        "estimates",
+        ("cohort", "design", "outcomes"),
+        estimates.run,
+        "risks, hazards, restricted means, pooling",
+    ),
+    "release": lambda _: Stage(
+        "release", ("raw", "extract", "cohort", "design", "estimates"), release.run, "disclosure control"
+    ),
 }
 STAGES = tuple(LINE)
 

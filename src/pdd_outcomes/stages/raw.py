@@ -27,7 +27,9 @@ def runner(provider: Callable[[str, int, Path], None]) -> Callable[[Workbench], 
         if data.source.startswith("folder:"):
             folder = source_folder(bench.study)
             if not folder.is_dir():
-                raise DataError(f"data.source: there is no folder {data.source.removeprefix('folder:').strip()!r}. Make it, or mend the protocol.")
+                raise DataError(
+                    f"data.source: there is no folder {data.source.removeprefix('folder:').strip()!r}. Make it, or mend the protocol."
+                )
         else:
             provider(data.source, data.seed, bench.folder)
             folder = bench.folder

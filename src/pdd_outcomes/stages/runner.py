@@ -20,8 +20,17 @@ from .. import __version__
 from ..core.errors import UsageError
 from ..protocol import Protocol
 from .environment import package_versions, source_sha
-from .files import canonical_json, check_unchanged, fresh_folder, read_table, sha256_file, sha256_json
-from .files import write_csv, write_parquet, write_text
+from .files import (
+    canonical_json,
+    check_unchanged,
+    fresh_folder,
+    read_table,
+    sha256_file,
+    sha256_json,
+    write_csv,
+    write_parquet,
+    write_text,
+)
 from .study import Study
 
 Log = Callable[[str], None]

@@ -8,4 +8,15 @@ from .kaplan_meier import kaplan_meier, nelson_aalen
 from .logrank import logrank
 from .rmst import RmstContrast, rmst
 
-__all__ = ["CoxFit", "RmstContrast", "SurvivalCurves", "cox", "kaplan_meier", "km_influence", "logrank", "nelson_aalen", "rmst", "rmst_influence"]
+__all__ = [
+    "CoxFit",
+    "RmstContrast",
+    "SurvivalCurves",
+    "cox",
+    "kaplan_meier",
+    "km_influence",
+    "logrank",
+    "nelson_aalen",
+    "rmst",
+    "rmst_influence",
+]

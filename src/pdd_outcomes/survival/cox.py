@@ -73,7 +73,7 @@ def cox(
 
     Examples
     --------
-    People diverted at half the hazard of others:
+    Of eight people the four diverted reoffend later, at about a quarter of the others' hazard.
 
     >>> import pandas as pd
     >>> people = pd.DataFrame({"days": [4, 8, 9, 12, 2, 3, 5, 6], "reoffended": [1, 1, 0, 1, 1, 1, 1, 0],
@@ -81,7 +81,7 @@ def cox(
     >>> fit = cox(people, "days", "reoffended", covariates=["diverted"])
     >>> fit.tidy(exponentiate=True)[["term", "estimate"]].round(3)
            term  estimate
-    0  diverted     0.091
+    0  diverted     0.232
     """
     choose("ties", ties, ["efron", "breslow"])
     if robust is False and cluster is not None:
@@ -149,7 +149,9 @@ def _working_units(
     values: FloatArray, rows: IntArray, everyone: int, terms: Sequence[str]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Covariates of the counted rows, centred and scaled to unit spread (in place); a constant one is a DataError."""
-    ours = len(rows) == everyone and values.flags.owndata and values.flags.writeable and values.flags.c_contiguous
+    ours = (
+        len(rows) == everyone and values.flags.owndata and values.flags.writeable and values.flags.c_contiguous
+    )
     x = values if ours else np.array(values[rows], dtype=float, order="C")
     mean, square, flat = x.mean(axis=0), np.zeros(x.shape[1]), np.ones(x.shape[1], dtype=bool)
     for part in chunks(len(x)):

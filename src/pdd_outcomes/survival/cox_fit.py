@@ -80,11 +80,12 @@ class CoxFit(Shown):
         """One row: size, likelihoods, the four tests against no effect, and concordance with its standard error.
 
         `score_robust` is the score test with a clustered variance; it is empty where the variance is the model's.
+        With fewer clusters than terms a joint test has no meaning, and is empty.
         """
         follow, df = self.fitted.follow, len(self.terms)
         tests = {
             "lr": 2 * (self.loglik - self.loglik_null),
-            "wald": float(self.coefficients @ np.linalg.solve(self.covariance, self.coefficients)),
+            "wald": _joint(self.coefficients, self.covariance),
             "score": self.score_statistic,
             "score_robust": self._robust_score() if self.se_method.startswith("robust") else np.nan,
         }
@@ -273,5 +274,13 @@ class CoxFit(Shown):
         null = likelihood(f.sample, np.zeros(len(self.terms)))
         parts = score_residuals(f.sample, null, slope(f.sample, null)) * f.follow.weight[:, None]
         total = parts.sum(axis=0)
-        return float(total @ np.linalg.solve(clustered_covariance(parts, f.follow.clusters), total))
+        return _joint(total, clustered_covariance(parts, f.follow.clusters))
 
+
+def _joint(values: FloatArray, covariance: FloatArray) -> float:
+    """Chi-square of values (p,) together; NaN where the covariance is singular, as with fewer clusters than terms."""
+    scale = np.sqrt(np.diag(covariance))
+    if (scale == 0).any():
+        return float("nan")
+    alike, standard = covariance / np.outer(scale, scale), values / scale
+    return float(standard @ np.linalg.solve(alike, standard)) if np.linalg.cond(alike) < 1e12 else float("nan")

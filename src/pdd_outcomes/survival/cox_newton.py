@@ -132,7 +132,10 @@ def _check_one_sided(sample: Sample, terms: Terms) -> None:
 def _separated(sample: Sample, point: Point, terms: Terms) -> list[str]:
     """What to say of a likelihood that keeps rising: the term that alone makes it so, or those that grew together."""
     alone = [
-        (term, sign) for k, term in enumerate(terms) for sign in (1.0, -1.0) if orders_events(sample, sign * sample.x[:, k])
+        (term, sign)
+        for k, term in enumerate(terms)
+        for sign in (1.0, -1.0)
+        if orders_events(sample, sign * sample.x[:, k])
     ]
     if alone:
         return [
@@ -144,11 +147,13 @@ def _separated(sample: Sample, point: Point, terms: Terms) -> list[str]:
         ]
     grown = np.abs(point.beta) / np.abs(point.beta).max()
     said = ", ".join(
-        f"{term!r} ({'up' if b > 0 else 'down'})" for term, b, share in zip(terms, point.beta, grown) if share > 0.05
+        f"{term!r} ({'up' if b > 0 else 'down'})"
+        for term, b, share in zip(terms, point.beta, grown)
+        if share > 0.05
     )
     return [
-        f"The likelihood has no maximum: it keeps rising as the coefficients of {said} grow together, because "
-        "together they separate the events from the people at risk. Leave one out or merge categories."
+        f"The likelihood has no maximum that can be found: it keeps rising as the coefficients grow of {said}. There the "
+        "events are separated from the people at risk with them, or all but separated. Leave a term out or merge categories."
     ]
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..core.columns import FloatArray
 from ..core.errors import UsageError
-from ..core.results import Shown, check_level
+from ..core.results import Shown, check_level, frame_html
 from .curve_intervals import ConfType, curve_quantile, survival_interval
 from .riskset import snap
 
@@ -96,7 +96,9 @@ class SurvivalCurves(Shown):
         wanted = np.sort(np.atleast_1d(np.asarray(times, float)))
         if np.isnan(wanted).any():
             raise UsageError("times holds a missing value.")
-        parts = [_read(cells, wanted, self._finished(cells)).assign(group=group) for group, cells in self._by_group()]
+        parts = [
+            _read(cells, wanted, self._finished(cells)).assign(group=group) for group, cells in self._by_group()
+        ]
         read = pd.concat(parts, ignore_index=True)
         return self._limits(read, self.level if level is None else check_level(level))[TABLE]
 
@@ -134,6 +136,9 @@ class SurvivalCurves(Shown):
                 rows.append((group, share, curve_quantile(time, curve, share), first, last))
         return pd.DataFrame(rows, columns=["group", "p", "estimate", "conf_low", "conf_high"])
 
+    def _repr_html_(self) -> str:
+        return frame_html(self.glance(), "Survival curves")
+
     def plot(self, ax: Axes | None = None, *, risk: bool = False) -> Axes:
         """The curves on a matplotlib Axes: survival, or the risk ``1 - survival``; returns the Axes."""
         from ..core.draw.curves import draw_curves
@@ -157,8 +162,7 @@ class SurvivalCurves(Shown):
         code = self.cells["code"].to_numpy()
         edges = np.searchsorted(code, np.arange(len(self.groups) + 1))
         return [
-            (group, self.cells.iloc[low:high])
-            for group, low, high in zip(self.groups, edges[:-1], edges[1:])
+            (group, self.cells.iloc[low:high]) for group, low, high in zip(self.groups, edges[:-1], edges[1:])
         ]
 
     def _survival(self, cells: pd.DataFrame) -> FloatArray:
@@ -167,7 +171,9 @@ class SurvivalCurves(Shown):
 
     def _finished(self, cells: pd.DataFrame) -> bool:
         end = cells.iloc[-1]
-        return bool(end["rows_event"] == end["n_rows"]) or (self.quantity == "survival" and end["estimate"] == 0)
+        return bool(end["rows_event"] == end["n_rows"]) or (
+            self.quantity == "survival" and end["estimate"] == 0
+        )
 
     def _limits(self, rows: pd.DataFrame, level: float) -> pd.DataFrame:
         value, error = _array(rows, "estimate"), _array(rows, "std_error")
@@ -195,7 +201,9 @@ def _read(cells: pd.DataFrame, times: FloatArray, finished: bool) -> pd.DataFram
     for name in ("n_risk", "n_rows", "effective"):
         out[name] = np.append(_array(cells, name), 0.0)[ahead]
     for name in ("n_event", "n_censor"):
-        out[name] = np.diff(np.concatenate([[0.0], np.cumsum(_array(cells, name))])[np.concatenate([[0], upto])])
+        out[name] = np.diff(
+            np.concatenate([[0.0], np.cumsum(_array(cells, name))])[np.concatenate([[0], upto])]
+        )
     beyond = wanted > at[-1]
     for name, start in (("estimate", 1.0 if cells["falls"].iloc[0] else 0.0), ("std_error", 0.0)):
         value = np.concatenate([[start], _array(cells, name)])[upto]

@@ -91,9 +91,7 @@ def rmst_influence(
     drift = running_sum(step.drift * after)
     jump = np.concatenate([step.jump * after, [0.0]])[risk.own]
     influence[:] = 0.0
-    influence[keep] = -weight * (
-        np.where(risk.own >= 0, jump, 0.0) - (drift[risk.leave] - drift[risk.enter])
-    )
+    influence[keep] = -weight * (np.where(risk.own >= 0, jump, 0.0) - (drift[risk.leave] - drift[risk.enter]))
     return value, influence
 
 
@@ -109,7 +107,9 @@ def area_under(risk: RiskSet, step: StepEstimate, tau: float, stratum: int = 0) 
 
 def follow_up_limit(risk: RiskSet, step: StepEstimate) -> FloatArray:
     """The latest horizon each stratum's curve supports (s,): its last observed time, or infinity if it reaches 0."""
-    finish = np.array([step.estimate[high - 1] if high > low else 1.0 for low, high in zip(risk.first, risk.first[1:])])
+    finish = np.array(
+        [step.estimate[high - 1] if high > low else 1.0 for low, high in zip(risk.first, risk.first[1:])]
+    )
     return np.where(finish == 0, np.inf, risk.ends)
 
 
@@ -123,5 +123,3 @@ def _one_group(
         time[keep], np.asarray(event, bool)[keep], None if entry is None else np.asarray(entry, float)[keep]
     )
     return weight[keep], keep, risk
-
-

@@ -1,7 +1,7 @@
 """Compiled loops over rows and cells, each one pass, none of them statistics.
 
 A *cell* is one distinct time within one stratum; `riskset` says what a row's cells are. The
-compiled code is cached beside the package, or in numba's user folder where that is read-only.
+compiled code is kept beside the package, or in numba's user folder where that is read-only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 def compiled(loop: Loop) -> Loop:
     """The loop as machine code, with its Python signature kept for the type checker."""
-    return cast(Loop, njit(cache=True)(loop))
+    try:
+        return cast(Loop, njit(cache=True)(loop))
+    except RuntimeError:  # nowhere to keep the compiled code: it is then made again in each process
+        return cast(Loop, njit(loop))
 
 
 @compiled
@@ -218,7 +221,13 @@ def score_pairs(
 
 @compiled
 def put_rows(
-    tree: FloatArray, rows: IntArray, event: FloatArray, kind: float, sign: float, weight: FloatArray, rank: IntArray
+    tree: FloatArray,
+    rows: IntArray,
+    event: FloatArray,
+    kind: float,
+    sign: float,
+    weight: FloatArray,
+    rank: IntArray,
 ) -> float:
     """Put the rows whose `event` is `kind` into a Fenwick tree, or take them out; the weight put in."""
     total = 0.0

@@ -125,9 +125,7 @@ class _GroupTable:
         scale = self.factor**2 * spread
         return np.asarray(np.diag(scale @ self.share) - self.share.T @ (scale[:, None] * self.share))
 
-    def robust_variance(
-        self, weight: FloatArray, codes: IntArray, clusters: Sequence[IntArray]
-    ) -> FloatArray:
+    def robust_variance(self, weight: FloatArray, codes: IntArray, clusters: Sequence[IntArray]) -> FloatArray:
         """Sandwich variance of observed less expected (g, g)."""
         hazard = self.factor * self.d / self.n
         drift = running_sum(hazard[:, None] * self.share)

@@ -158,7 +158,9 @@ def rmst(
     else:
         influence = _influences(follow, codes, len(groups), tau)
         if extra is not None:
-            means, influence = _adjust(means, influence, follow, codes, extra[follow.row], list(covariates or ()))
+            means, influence = _adjust(
+                means, influence, follow, codes, extra[follow.row], list(covariates or ())
+            )
         covariance = clustered_covariance(influence, follow.clusters)
         said = ("robust", "robust, clustered", "robust, clustered two ways")[len(follow.clusters)]
     return RmstContrast(

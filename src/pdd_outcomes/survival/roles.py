@@ -80,7 +80,9 @@ def read_follow_up(
     happened = take.binary("event", event, both=False)
     weight = take.weights("weights", weights)
     if weights is not None and len(weight) and not (weight > 0).any():
-        take.problem(f"weights={weights!r} has no row above 0, so no row counts. Check the design they came from.")
+        take.problem(
+            f"weights={weights!r} has no row above 0, so no row counts. Check the design they came from."
+        )
     return FollowUp(
         row=np.arange(len(ends)),
         time=ends,

@@ -57,20 +57,48 @@ class Pooled(Shown):
         wanted = self.level if level is None else check_level(level)
         again = _pool(self.estimates, self.covariance, self.method, self.ci, wanted, self.labels)
         studies = tidy_frame(
-            self.labels, self.estimates, np.sqrt(np.diag(self.covariance)), level=wanted, leading={"kind": "study"}
+            self.labels,
+            self.estimates,
+            np.sqrt(np.diag(self.covariance)),
+            level=wanted,
+            leading={"kind": "study"},
         )
         average = tidy_frame(
-            ["average"], again.estimate, again.std_error, level=wanted, df=_freedom(self.ci, self.q_df), leading={"kind": "pooled"}
+            ["average"],
+            again.estimate,
+            again.std_error,
+            level=wanted,
+            df=_freedom(self.ci, self.q_df),
+            leading={"kind": "pooled"},
         )
         low, high = again.prediction_interval
         prediction = average.assign(
-            kind="prediction", term="a new force", std_error=np.nan, statistic=np.nan, p_value=np.nan, conf_low=low, conf_high=high
+            kind="prediction",
+            term="a new force",
+            std_error=np.nan,
+            statistic=np.nan,
+            p_value=np.nan,
+            conf_low=low,
+            conf_high=high,
         )
         return pd.concat([studies, average, prediction], ignore_index=True)
 
     def glance(self) -> pd.DataFrame:
         """One row: the average, its interval, and the spread between forces."""
-        names = ("estimate", "std_error", "conf_low", "conf_high", "p_value", "tau2", "i2", "q", "q_df", "q_p", "method", "ci")
+        names = (
+            "estimate",
+            "std_error",
+            "conf_low",
+            "conf_high",
+            "p_value",
+            "tau2",
+            "i2",
+            "q",
+            "q_df",
+            "q_p",
+            "method",
+            "ci",
+        )
         row: dict[str, Any] = {"k": [len(self.estimates)], **{n: [getattr(self, n)] for n in names}}
         return pd.DataFrame(row)
 
@@ -80,8 +108,23 @@ class Pooled(Shown):
         for i, label in enumerate(self.labels):
             kept = np.arange(len(self.labels)) != i
             labels = tuple(np.array(self.labels)[kept])
-            one = _pool(self.estimates[kept], self.covariance[np.ix_(kept, kept)], self.method, self.ci, self.level, labels)
-            rows.append({"left_out": label, **{n: getattr(one, n) for n in ("estimate", "std_error", "conf_low", "conf_high", "p_value", "tau2", "i2")}})
+            one = _pool(
+                self.estimates[kept],
+                self.covariance[np.ix_(kept, kept)],
+                self.method,
+                self.ci,
+                self.level,
+                labels,
+            )
+            rows.append(
+                {
+                    "left_out": label,
+                    **{
+                        n: getattr(one, n)
+                        for n in ("estimate", "std_error", "conf_low", "conf_high", "p_value", "tau2", "i2")
+                    },
+                }
+            )
         return pd.DataFrame(rows)
 
     def tau2_interval(self, level: float = 0.95) -> tuple[float, float]:
@@ -90,7 +133,9 @@ class Pooled(Shown):
 
     def forest_frame(self) -> pd.DataFrame:
         """What the forest plot draws: label, kind, estimate, conf_low, conf_high, on the scale given."""
-        return self.tidy().rename(columns={"term": "label"})[["label", "kind", "estimate", "conf_low", "conf_high"]]
+        return self.tidy().rename(columns={"term": "label"})[
+            ["label", "kind", "estimate", "conf_low", "conf_high"]
+        ]
 
     def forest_plot(self, ax: Any = None, *, exponentiate: bool = False) -> Any:
         """Forest plot on the scale given, or of ratios where the estimates are logs; takes and returns an Axes."""
@@ -151,22 +196,35 @@ def pool(
     v = np.diag(s**2)
     if covariance is not None:
         v = np.asarray(covariance, dtype=float)
-        if v.shape != (len(y), len(y)) or not np.allclose(v, v.T) or not np.allclose(np.diag(v), s**2, rtol=1e-6):
-            raise UsageError("covariance must be a symmetric (k, k) array whose diagonal is std_errors squared.")
+        if (
+            v.shape != (len(y), len(y))
+            or not np.allclose(v, v.T)
+            or not np.allclose(np.diag(v), s**2, rtol=1e-6)
+        ):
+            raise UsageError(
+                "covariance must be a symmetric (k, k) array whose diagonal is std_errors squared."
+            )
     return _pool(y, v, method, ci, level, names)
 
 
 def _check(y: FloatArray, s: FloatArray, names: tuple[str, ...]) -> None:
     if len(y) != len(s) or len(names) != len(y):
-        raise UsageError(f"estimates, std_errors and labels must be of one length, not {len(y)}, {len(s)} and {len(names)}.")
+        raise UsageError(
+            f"estimates, std_errors and labels must be of one length, not {len(y)}, {len(s)} and {len(names)}."
+        )
     if len(y) < 2:
         raise UsageError(f"pooling needs at least two estimates, not {len(y)}.")
     problems = []
-    for bad, role, rule in ((~np.isfinite(y), "estimates", "is missing or infinite"), (~(s > 0) | ~np.isfinite(s), "std_errors", "is not above 0")):
+    for bad, role, rule in (
+        (~np.isfinite(y), "estimates", "is missing or infinite"),
+        (~(s > 0) | ~np.isfinite(s), "std_errors", "is not above 0"),
+    ):
         rows = np.flatnonzero(bad)
         if len(rows):
             which = ", ".join(names[i] for i in rows[:5])
-            problems.append(f"{role} {rule} for {rows_phrase(rows.tolist(), len(y))}: {which}. Leave what is not estimable out.")
+            problems.append(
+                f"{role} {rule} for {rows_phrase(rows.tolist(), len(y))}: {which}. Leave what is not estimable out."
+            )
     if problems:
         raise DataError(problems)
 
@@ -190,7 +248,9 @@ def _pool(y: FloatArray, v: FloatArray, method: str, ci: str, level: float, labe
     p0 = projection(v, 0.0)
     q = float(y @ p0 @ y)
     typical = (k - 1) / float(np.trace(p0))
-    i2 = 100 * tau2 / (tau2 + typical) if method != "common" else 100 * max(0.0, (q - (k - 1)) / q) if q else 0.0
+    i2 = (
+        100 * tau2 / (tau2 + typical) if method != "common" else 100 * max(0.0, (q - (k - 1)) / q) if q else 0.0
+    )
     interval = (np.nan, np.nan)
     if k > 2 and method != "common":
         half = float(critical(level, k - 2)) * float(np.sqrt(tau2 + variance))

@@ -60,9 +60,25 @@ def draw_people(rng: np.random.Generator, n: int, settings: Settings) -> People:
         + 0.15 * prior_treatment
         + (0.5 * hidden if settings.hidden_selection else 0.0)
     )
-    need = 0.5 * np.log1p(priors) + 1.0 * (offence == 0) + 1.2 * prior_treatment + 0.02 * (np.minimum(age, 50) - 28)
+    need = (
+        0.5 * np.log1p(priors)
+        + 1.0 * (offence == 0)
+        + 1.2 * prior_treatment
+        + 0.02 * (np.minimum(age, 50) - 28)
+    )
     return People(
-        force, age, male, ethnicity, imd, offence, priors, prior_drug, prior_treatment, hidden, risk - risk.mean(), need - need.mean()
+        force,
+        age,
+        male,
+        ethnicity,
+        imd,
+        offence,
+        priors,
+        prior_drug,
+        prior_treatment,
+        hidden,
+        risk - risk.mean(),
+        need - need.mean(),
     )
 
 
@@ -70,7 +86,10 @@ def _sizes(rng: np.random.Generator, settings: Settings) -> FloatArray:
     """Shares of the suspects by force: scheme forces together hold `scheme_share`."""
     scheme, comparison = rng.uniform(0.6, 1.4, len(SCHEME)), rng.uniform(0.8, 1.2, len(COMPARISON))
     shares = np.concatenate(
-        [settings.scheme_share * scheme / scheme.sum(), (1 - settings.scheme_share) * comparison / comparison.sum()]
+        [
+            settings.scheme_share * scheme / scheme.sum(),
+            (1 - settings.scheme_share) * comparison / comparison.sum(),
+        ]
     )
     return np.asarray(shares)
 

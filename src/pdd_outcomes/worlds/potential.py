@@ -44,13 +44,17 @@ class Hazard:
             return np.asarray(scale.sum() * np.exp(log_hazard))
         return np.asarray((scale * np.exp(self.effect)).sum() * np.exp(log_hazard + effect))
 
-    def time(self, threshold: FloatArray, log_hazard: FloatArray, effect: FloatArray, treated: BoolArray) -> FloatArray:
+    def time(
+        self, threshold: FloatArray, log_hazard: FloatArray, effect: FloatArray, treated: BoolArray
+    ) -> FloatArray:
         """Days at which the cumulative hazard passes `threshold` (n,): the inverse of `cumulative`."""
         scaled = threshold * np.exp(-log_hazard - np.where(treated, effect, 0.0))
         edges = np.array([0.0, *KNOTS, FOLLOWED])
         answer = np.full(len(threshold), np.inf)
         for arm in (False, True):
-            rates = np.append(self.rate, self.rate[-1]) * np.exp(np.append(self.effect, self.effect[-1]) if arm else 0.0)
+            rates = np.append(self.rate, self.rate[-1]) * np.exp(
+                np.append(self.effect, self.effect[-1]) if arm else 0.0
+            )
             steps = np.concatenate([[0.0], np.cumsum(rates * np.diff(edges))])
             here = treated == arm
             answer[here] = np.interp(scaled[here], steps, edges, right=np.inf)

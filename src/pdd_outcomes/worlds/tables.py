@@ -9,7 +9,9 @@ from ..core.columns import BoolArray, FloatArray, IntArray
 from .parameters import COMPARISON, FORMAL_CODES, NFA_CODES, SCHEME, Settings
 from .people import ETHNICITIES, OFFENCES, People
 
-LONGEST_DELAY = 180  # days from offence to outcome: inside the waiting period, so that a reoffence is proven in time
+LONGEST_DELAY = (
+    180  # days from offence to outcome: inside the waiting period, so that a reoffence is proven in time
+)
 OTHER_GROUPS = ("theft", "violence", "vehicle", "public_order")
 
 
@@ -46,14 +48,21 @@ def event_tables(
         "contacts": _contacts(rng, diverted, ids, disposals, index, length, settings),
         "treatments": _treatments(rng, people, ids, index, entry, length, settings),
         "exits": _exits(rng, ids, index, length, settings),
-        "schemes": pd.DataFrame({"force": [*SCHEME, *COMPARISON], "start_date": ["2015-04-01"] * len(SCHEME) + [""] * len(COMPARISON)}),
+        "schemes": pd.DataFrame(
+            {
+                "force": [*SCHEME, *COMPARISON],
+                "start_date": ["2015-04-01"] * len(SCHEME) + [""] * len(COMPARISON),
+            }
+        ),
     }
     for name in ("persons", "disposals", "offences", "contacts"):
         tables[name] = _dirty(rng, tables[name], settings.dirt)
     return tables
 
 
-def _persons(rng: np.random.Generator, people: People, ids: pd.Series[str], index: IntArray, settings: Settings) -> pd.DataFrame:
+def _persons(
+    rng: np.random.Generator, people: People, ids: pd.Series[str], index: IntArray, settings: Settings
+) -> pd.DataFrame:
     birth = np.datetime64(settings.first_index, "D") + index.astype("timedelta64[D]")
     years = birth.astype("datetime64[M]") - (12 * people.age).astype("timedelta64[M]")
     # Born between the day before this birthday and nearly a year earlier, so that age at the index incident is as drawn.
@@ -71,7 +80,12 @@ def _persons(rng: np.random.Generator, people: People, ids: pd.Series[str], inde
 
 
 def _disposals(
-    rng: np.random.Generator, people: People, diverted: BoolArray, ids: pd.Series[str], index: IntArray, settings: Settings
+    rng: np.random.Generator,
+    people: People,
+    diverted: BoolArray,
+    ids: pd.Series[str],
+    index: IntArray,
+    settings: Settings,
 ) -> pd.DataFrame:
     """The index incident of everyone, then incidents that are not eligible: another offence, another year, a second one."""
     n = len(index)
@@ -88,7 +102,15 @@ def _disposals(
         who = np.flatnonzero(rng.random(n) < share)
         when = index[who] + rng.integers(low, high + 1, len(who))
         when = np.minimum(-1, when - index[who]) if high < 0 else when
-        parts.append((who, when, rng.choice(groups, len(who)), rng.choice(FORMAL_CODES, len(who)), rng.integers(20, 200, len(who))))
+        parts.append(
+            (
+                who,
+                when,
+                rng.choice(groups, len(who)),
+                rng.choice(FORMAL_CODES, len(who)),
+                rng.integers(20, 200, len(who)),
+            )
+        )
     row, when, group, outcome, delay = (np.concatenate([p[k] for p in parts]) for k in range(5))
     decided = days(settings.first_index, when + delay)
     return pd.DataFrame(
@@ -118,10 +140,20 @@ def _offences(
     n = len(index)
     everyone = np.arange(n)
     prior = np.repeat(everyone, people.prior_offences)
-    rank = np.arange(len(prior)) - np.repeat(np.cumsum(people.prior_offences) - people.prior_offences, people.prior_offences)
+    rank = np.arange(len(prior)) - np.repeat(
+        np.cumsum(people.prior_offences) - people.prior_offences, people.prior_offences
+    )
     drug = rank < people.prior_drug[prior]
     ago = rng.integers(200, 1800, len(prior))
-    parts = [_part(prior, index[prior] - ago, np.where(drug, "drug", rng.choice(OTHER_GROUPS, len(prior))), rng, "conviction")]
+    parts = [
+        _part(
+            prior,
+            index[prior] - ago,
+            np.where(drug, "drug", rng.choice(OTHER_GROUPS, len(prior))),
+            rng,
+            "conviction",
+        )
+    ]
     for when, groups in ((other, OTHER_GROUPS), (possession, OFFENCES)):
         after = np.maximum(np.ceil(np.where(np.isfinite(when), when, 0.0)), 1.0).astype(np.int64)
         who = np.flatnonzero(np.isfinite(when) & (index + after <= length - LONGEST_DELAY))
@@ -161,7 +193,13 @@ def _part(
 
 
 def _contacts(
-    rng: np.random.Generator, diverted: BoolArray, ids: pd.Series[str], disposals: pd.DataFrame, index: IntArray, length: int, settings: Settings
+    rng: np.random.Generator,
+    diverted: BoolArray,
+    ids: pd.Series[str],
+    disposals: pd.DataFrame,
+    index: IntArray,
+    length: int,
+    settings: Settings,
 ) -> pd.DataFrame:
     """The cascade of the diverted: referred within the grace window, then assessed, attended, completed, fewer each time."""
     n = len(index)
@@ -180,13 +218,21 @@ def _contacts(
             "person_id": ids.to_numpy()[person],
             "incident_id": incident[person],
             "stage": np.concatenate([np.repeat(r[2], len(r[0])) for r in rows]),
-            "contact_date": days(settings.first_index, np.minimum(np.concatenate([r[1] for r in rows]), length)),
+            "contact_date": days(
+                settings.first_index, np.minimum(np.concatenate([r[1] for r in rows]), length)
+            ),
         }
     )
 
 
 def _treatments(
-    rng: np.random.Generator, people: People, ids: pd.Series[str], index: IntArray, entry: FloatArray, length: int, settings: Settings
+    rng: np.random.Generator,
+    people: People,
+    ids: pd.Series[str],
+    index: IntArray,
+    entry: FloatArray,
+    length: int,
+    settings: Settings,
 ) -> pd.DataFrame:
     before = np.flatnonzero(people.prior_treatment)
     after = np.maximum(np.ceil(np.where(np.isfinite(entry), entry, 0.0)), 1.0).astype(np.int64)
@@ -202,7 +248,9 @@ def _treatments(
     )
 
 
-def _exits(rng: np.random.Generator, ids: pd.Series[str], index: IntArray, length: int, settings: Settings) -> pd.DataFrame:
+def _exits(
+    rng: np.random.Generator, ids: pd.Series[str], index: IntArray, length: int, settings: Settings
+) -> pd.DataFrame:
     """Deaths (0.4% a year) and emigration (0.2%), at random."""
     n = len(index)
     when = np.ceil(index + rng.exponential(365 / 0.006, n)).astype(np.int64)

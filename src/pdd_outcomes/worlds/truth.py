@@ -25,7 +25,9 @@ class Process:
     effect: FloatArray
 
 
-def processes(people: People, effects: Effects, hazard: Hazard, treatment: tuple[float, float]) -> list[Process]:
+def processes(
+    people: People, effects: Effects, hazard: Hazard, treatment: tuple[float, float]
+) -> list[Process]:
     """The three outcomes of the thirteen-forces study."""
     rate, shift = treatment
     flat = Hazard(np.full(3, rate), np.full(3, shift))

@@ -27,7 +27,8 @@ PLACES = 1  # decimals of coordinates, in points
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 _DRAWN = frozenset({"d", "points", "x", "y", "width", "height", "cx", "cy", "r", "viewBox"})
 _POINTER = re.compile(r"url\(#([^)]+)\)")
-_FONT = re.compile(r"font: (?:(bold|\d{3}) )?([\d.]+)px [^;]+")
+_FAMILY = re.compile(r" ?font-family: [^;]+;?")
+_UPRIGHT = re.compile(r"^rotate\(-?0(?:\.0+)? [^)]*\)$")
 
 
 def picture(draw: Draw, *, id: str, title: str, alt: str, wide: Size, narrow: Size) -> str:
@@ -89,16 +90,28 @@ def inline(svg: str, *, prefix: str, title: str, alt: str) -> str:
 
 
 def _undress(root: ET.Element) -> None:
-    """Names without namespaces; no metadata, no style sheet (its rules would reach the whole page), no empty groups."""
+    """Names without namespaces; no metadata, no style sheet (its rules would reach the whole page), no bare groups."""
     for one in root.iter():
         one.tag = one.tag.rpartition("}")[2]
         one.attrib.update({name.rpartition("}")[2]: one.attrib.pop(name) for name in list(one.attrib)})
         one.tail = None
         one.text = one.text if one.tag == "text" else None
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag in ("metadata", "style") or (child.tag in ("g", "defs") and not len(child)):
-                parent.remove(child)
+    _flatten(root)
+
+
+def _flatten(parent: ET.Element) -> None:
+    """Children in the place of groups that only hold them; nothing left of what is empty."""
+    kept: list[ET.Element] = []
+    for child in list(parent):
+        parent.remove(child)
+        if child.tag in ("metadata", "style"):
+            continue
+        _flatten(child)
+        if child.tag == "g" and set(child.attrib) <= {"id"}:
+            kept.extend(child)
+        elif child.tag != "defs" or len(child):
+            kept.append(child)
+    parent.extend(kept)
 
 
 def _targets(one: ET.Element) -> list[str]:
@@ -118,15 +131,11 @@ def _tidy(one: ET.Element, prefix: str, pointed: set[str]) -> None:
         if name == "href":
             given[name] = f"#{prefix}-{value[1:]}"
         elif name in _DRAWN or name == "transform":
-            given[name] = _NUMBER.sub(lambda number: _rounded(number[0]), value)
+            given[name] = " ".join(_NUMBER.sub(lambda number: _rounded(number[0]), value).split())
         else:
-            given[name] = _FONT.sub(_page_font, _POINTER.sub(rf"url(#{prefix}-\1)", value))
-
-
-def _page_font(font: re.Match[str]) -> str:
-    """Size and weight stay, the family is the page's."""
-    weight = "bold" if font[1] in ("bold", "700") else ""
-    return f"font-size: {font[2]}px" + (f"; font-weight: {weight}" if weight else "")
+            given[name] = _FAMILY.sub("", _POINTER.sub(rf"url(#{prefix}-\1)", value))  # the page's own font
+    if _UPRIGHT.match(given.get("transform", "")):
+        del given["transform"]
 
 
 def _rounded(number: str) -> str:

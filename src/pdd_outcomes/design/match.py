@@ -1,0 +1,224 @@
+"""Matching: like people of two arms put together in sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from ..core.columns import BoolArray, Columns, FloatArray, IntArray
+from ..core.errors import DataError, UsageError, choose
+from ..core.methods import MATCHING, check_estimand
+from .distance import Distance, measure
+from .matched import Matched
+from .nearest import Chosen, nearest_on_score
+from .nearest_points import nearest_on_points
+from .sets import links_from, matching_weights, set_numbers
+from .words import ORDERS, Asked
+
+SCALES = ("sd", "raw")
+
+
+def match(
+    data: pd.DataFrame,
+    treatment: str,
+    *,
+    covariates: Sequence[str] | None = None,
+    formula: str | None = None,
+    distance: str | FloatArray = "logistic",
+    method: Literal["nearest"] = "nearest",
+    ratio: int = 1,
+    replace: bool = False,
+    caliper: float | None = None,
+    caliper_scale: Literal["sd", "raw"] = "sd",
+    exact: Sequence[str] = (),
+    order: Literal["largest", "smallest", "closest", "random", "data"] = "largest",
+    estimand: Literal["ATT", "ATC"] = "ATT",
+    rng: np.random.Generator | None = None,
+) -> Matched:
+    """Matched sets of treated people and controls, for the effect on the treated (or the untreated).
+
+    Each focal person (treated for the ATT, control for the ATC) in turn takes the nearest person of the
+    other arm who is left. `nearest` says how ties are decided: with distinct scores the order of the rows
+    decides nothing.
+
+    Parameters
+    ----------
+    data : one row a person; it is not changed, and the result keeps a reference to it
+    treatment : column of 0/1 or True/False
+    covariates, formula : for the distance, and for `.balance()`; with an array of scores, for balance only
+    distance : "logistic" (difference of the logits of the propensity score), "mahalanobis" (pooled
+        within-arm covariance), or an (n,) array of scores used as given
+    method : "nearest"
+    ratio : how many each is to have; everyone gets a first before anyone gets a second
+    replace : whether a person may be matched more than once
+    caliper : the largest distance allowed, itself included
+    caliper_scale : "sd", in SDs of the score over all people (0.2 of the logit: Austin 2011), or "raw", in
+        units of the distance
+    exact : columns on which matched people must agree
+    order : who chooses first. For "mahalanobis" nobody has a score, and "largest" means "data".
+    estimand : "ATT" or "ATC"
+    rng : for order="random"
+
+    Returns
+    -------
+    Matched
+
+    Raises
+    ------
+    UsageError
+        For what cannot be asked. DataError where the data break a rule, or nobody can be matched.
+
+    References
+    ----------
+    Rosenbaum & Rubin (1985) American Statistician 39:33-38. Stuart (2010) Statistical Science 25:1-21.
+    Austin (2011) Pharmaceutical Statistics 10:150-161, for the caliper.
+    """
+    check_estimand(MATCHING, method, estimand)
+    _check_options(ratio, replace, caliper, caliper_scale, order, rng)
+    names = (exact,) if isinstance(exact, str) else tuple(exact)
+    take = Columns(data)
+    treated = take.binary("treatment", treatment)
+    stratum, _ = take.crossed("exact", list(names))
+    if treatment in names:
+        take.problem(
+            f"exact names the treatment column {treatment!r}: nobody of the other arm could agree on it."
+        )
+    columns = _balance_columns(take, data, covariates, formula, names)
+    take.check()
+    found = measure(data, treatment, treated, distance, covariates=covariates, formula=formula)
+    turns: str = order
+    if found.points is not None:
+        turns = _order_without_scores(order, caliper, caliper_scale)
+    asked = Asked(
+        treatment, columns, method, int(ratio), bool(replace), caliper, caliper_scale, names, turns, estimand
+    )
+    width = _width(caliper, caliper_scale, found)
+    chosen = _choose(found, asked, treated, stratum, width, rng)
+    links = links_from(chosen)
+    if not links.n_sets:
+        raise DataError(_nobody(asked, treated, stratum))
+    return Matched(
+        treated=treated,
+        weights=matching_weights(links, len(data)),
+        set_id=set_numbers(links, len(data)),
+        requested=estimand,
+        asked=asked,
+        distance=found,
+        links=links,
+        caliper=width,
+        source=data,
+    )
+
+
+def _check_options(
+    ratio: object, replace: object, caliper: object, caliper_scale: object, order: object, rng: object
+) -> None:
+    """Every option that is wrong by itself, all at once."""
+    problems: list[str] = []
+    if isinstance(ratio, bool) or not isinstance(ratio, (int, np.integer)) or ratio < 1:
+        problems.append(f"ratio={ratio!r} must be a whole number of at least 1.")
+    if not isinstance(replace, (bool, np.bool_)):
+        problems.append(f"replace={replace!r} must be True or False.")
+    if caliper is not None:
+        number = isinstance(caliper, (int, float, np.integer, np.floating)) and not isinstance(caliper, bool)
+        if not number or not np.isfinite(caliper) or caliper < 0:  # type: ignore[operator,call-overload]
+            problems.append(f"caliper={caliper!r} must be a number of at least 0, or None for no limit.")
+    for role, value, allowed in (
+        ("caliper_scale", caliper_scale, SCALES),
+        ("order", order, tuple(ORDERS)),
+    ):
+        try:
+            choose(role, value, allowed)
+        except UsageError as wrong:
+            problems.extend(wrong.problems)
+    if order == "random" and not isinstance(rng, np.random.Generator):
+        problems.append("order='random' needs rng=numpy.random.default_rng(seed), so that it can be repeated.")
+    if problems:
+        raise UsageError(problems)
+
+
+def _balance_columns(
+    take: Columns,
+    data: pd.DataFrame,
+    covariates: Sequence[str] | None,
+    formula: str | None,
+    exact: tuple[str, ...],
+) -> tuple[str, ...]:
+    """The columns that balance is read on: the covariates or the formula's columns, then exact ones."""
+    if isinstance(covariates, str):
+        raise UsageError(f"covariates must be a list of column names, not the one string {covariates!r}.")
+    if covariates is not None and formula is not None:
+        raise UsageError("Give either covariates=[...] or formula='...', and not both.")
+    names = list(covariates or ())
+    for name in names:
+        take.series("covariates", name)
+    if formula is not None:
+        from formulaic import Formula
+        from formulaic.errors import FormulaicError
+
+        try:
+            used = Formula(formula).required_variables
+        except FormulaicError as problem:
+            raise UsageError(f"formula={formula!r} cannot be read: {problem}") from problem
+        names = [str(c) for c in data.columns if str(c) in used]
+    return tuple(dict.fromkeys([*names, *exact]))
+
+
+def _order_without_scores(order: str, caliper: float | None, caliper_scale: str) -> str:
+    problems: list[str] = []
+    if order == "smallest":
+        problems.append(
+            "order='smallest' needs a score; with distance='mahalanobis' choose 'data', 'closest' or 'random'."
+        )
+    if caliper is not None and caliper_scale == "sd":
+        problems.append(
+            "caliper_scale='sd' needs a score; with distance='mahalanobis' give caliper_scale='raw', in units of that distance."
+        )
+    if problems:
+        raise UsageError(problems)
+    return "data" if order == "largest" else order
+
+
+def _width(caliper: float | None, scale: str, distance: Distance) -> float | None:
+    """The caliper in units of the distance."""
+    if caliper is None or scale == "raw" or distance.score is None:
+        return None if caliper is None else float(caliper)
+    return float(caliper * distance.score.std(ddof=1))
+
+
+def _choose(
+    distance: Distance,
+    asked: Asked,
+    treated: BoolArray,
+    stratum: IntArray,
+    width: float | None,
+    rng: np.random.Generator | None,
+) -> Chosen:
+    focal = treated if asked.focal_treated else ~treated
+    if distance.score is not None:
+        return nearest_on_score(
+            distance.score, focal, stratum,
+            ratio=asked.ratio, replace=asked.replace, caliper=width, order=asked.order, rng=rng,
+        )  # fmt: skip
+    assert distance.points is not None
+    return nearest_on_points(
+        distance.points, focal, stratum,
+        ratio=asked.ratio, replace=asked.replace, caliper=width, order=asked.order, rng=rng,
+    )  # fmt: skip
+
+
+def _nobody(asked: Asked, treated: BoolArray, stratum: IntArray) -> str:
+    """Why there is not one match."""
+    if asked.exact and not np.intersect1d(stratum[treated], stratum[~treated]).size:
+        return (
+            f"exact={list(asked.exact)}: no combination of their values occurs in both arms, so nobody can be matched. "
+            "Match exactly on fewer or coarser columns."
+        )
+    within = f" among people alike on {list(asked.exact)}" if asked.exact else ""
+    return (
+        f"caliper={asked.caliper:g} (caliper_scale={asked.caliper_scale!r}) leaves no match{within}: the nearest two people of "
+        "different arms are further apart. Widen the caliper, or ask whether the arms overlap at all."
+    )

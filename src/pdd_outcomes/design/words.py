@@ -1,0 +1,114 @@
+"""What a match was asked for, and sentences that say what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..core.columns import BoolArray, FloatArray
+from .distance import Distance
+from .sets import Links
+
+ORDERS = {
+    "largest": "largest score first",
+    "smallest": "smallest score first",
+    "closest": "closest pair first",
+    "random": "in random order",
+    "data": "in the order of the rows",
+}
+MEANS = {
+    "ATT": "the effect on the treated",
+    "ATC": "the effect on the untreated",
+    "FSATT": "the effect on the treated who could be matched",
+    "FSATC": "the effect on the untreated who could be matched",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The request behind a match, checked.
+
+    `caliper` is as asked, in units of `caliper_scale`; `columns` are those matched on and exact ones.
+    """
+
+    treatment: str
+    columns: tuple[str, ...]
+    method: str
+    ratio: int
+    replace: bool
+    caliper: float | None
+    caliper_scale: str
+    exact: tuple[str, ...]
+    order: str
+    estimand: str
+
+    @property
+    def focal_treated(self) -> bool:
+        """Whether it is the treated who look for matches (ATT), and not the controls (ATC)."""
+        return self.estimand == "ATT"
+
+
+def describe(
+    asked: Asked,
+    distance: Distance,
+    caliper: float | None,
+    treated: BoolArray,
+    weights: FloatArray,
+    links: Links,
+    estimand: str,
+) -> str:
+    """The request, who was matched and who dropped, the estimand and the weights, in plain English."""
+    focal, other = ("treated", "control") if asked.focal_treated else ("control", "treated")
+    arm = treated if asked.focal_treated else ~treated
+    kept = weights > 0
+    n, matched = int(arm.sum()), int((arm & kept).sum())
+    m, used = int((~arm).sum()), int((~arm & kept).sum())
+    said = [
+        f"Nearest-neighbour matching on {distance.words}: {_number(asked.ratio)} {other} {_people(asked.ratio)} to each {focal} "
+        f"person, {'with' if asked.replace else 'without'} replacement"
+        + ("" if asked.replace else f", {ORDERS[asked.order]}")
+        + _limits(asked, caliper)
+        + ".",
+        f"{matched:,} of {n:,} {focal} people were matched, with {used:,} of {m:,} {other} people.",
+    ]
+    short = matched * asked.ratio - len(links.partner)
+    if asked.ratio > 1 and short:
+        said.append(f"Some have fewer than {asked.ratio} matches: {short:,} were not to be had.")
+    if matched < n:
+        said.append(
+            f"{n - matched:,} {focal} people had no match and were dropped, so the estimand is the {estimand} ({MEANS[estimand]}), "
+            f"not the {asked.estimand}."
+        )
+    else:
+        said.append(
+            f"Nobody of the {focal} arm was dropped: the estimand is the {estimand} ({MEANS[estimand]})."
+        )
+    said.append(_weights(asked, focal, other))
+    return " ".join(said)
+
+
+def _limits(asked: Asked, caliper: float | None) -> str:
+    words = ""
+    if asked.caliper is not None and caliper is not None:
+        width = f"{asked.caliper:g} SD of it, {caliper:.4g}" if asked.caliper_scale == "sd" else f"{caliper:g}"
+        words += f", no further apart than {width}"
+    if asked.exact:
+        words += f", alike on {', '.join(asked.exact)}"
+    return words
+
+
+def _weights(asked: Asked, focal: str, other: str) -> str:
+    if asked.ratio == 1 and not asked.replace:
+        return "Weights: everyone in a pair counts 1, everyone else 0; the pair is the cluster."
+    return (
+        f"Weights: a matched {focal} person counts 1; a {other} person counts the sum, over their sets, of 1 over the number of "
+        f"{other} people in the set, rescaled so that these weights sum to how many {other} people were used; everyone else 0. "
+        + ("The cluster is the set and the person." if asked.replace else "The set is the cluster.")
+    )
+
+
+def _number(k: int) -> str:
+    return {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}.get(k, str(k))
+
+
+def _people(k: int) -> str:
+    return "person" if k == 1 else "people"

@@ -1,0 +1,165 @@
+"""Risks, restricted means and hazard ratios of two arms, with variances from influence functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.columns import FloatArray
+from ..core.errors import DataError
+from ..core.results import tidy_frame
+from ..survival import CoxFit, cox, km_influence, rmst_influence
+from .sample import Sample
+
+Row = dict[str, Any]
+
+
+def risk_rows(sample: Sample, horizons: FloatArray, level: float) -> Iterator[Row]:
+    """Risk in each arm, difference and ratio (treated against control) at each horizon.
+
+    The variance of a contrast is that of the two influences laid on the same clusters, so that matched people's likeness
+    counts. The ratio's interval is symmetric on the log scale.
+    """
+    survival, influence = _by_arm(sample, lambda t, e, w: km_influence(t, e, w, horizons))
+    for k, horizon in enumerate(horizons):
+        risk = 1 - survival[k]
+        psi = -influence[:, k, :]
+        counts = _counts(sample, float(horizon))
+        if np.isnan(risk).any():
+            late = " and ".join(arm for arm, r in zip(("treated", "control"), risk) if np.isnan(r))
+            reason = f"nobody {late} is followed to this horizon"
+            for measure, scale in _RISKS:
+                yield _missing(measure, scale, reason, {"horizon": horizon, **counts})
+            continue
+        yield from _contrast_rows(risk, psi, sample, _RISKS, {"horizon": horizon, **counts}, level)
+
+
+def rmst_rows(sample: Sample, tau: float, level: float) -> Iterator[Row]:
+    """Restricted mean event-free time to tau in each arm, difference and ratio, in the unit of time."""
+
+    def area(t: FloatArray, e: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
+        value, psi = rmst_influence(t, e.astype(bool), w, tau)
+        return np.array([value]), psi[:, None]
+
+    value, influence = _by_arm(sample, area)
+    counts = {"horizon": tau, **_counts(sample, tau)}
+    if np.isnan(value).any():
+        for measure, scale in _MEANS:
+            yield _missing(measure, scale, "follow-up does not reach the restriction time", counts)
+        return
+    yield from _contrast_rows(value[0], influence[:, 0, :], sample, _MEANS, counts, level)
+
+
+_RISKS = (
+    ("risk_treated", "probability"),
+    ("risk_control", "probability"),
+    ("risk_difference", "difference"),
+    ("risk_ratio", "ratio"),
+)
+_MEANS = (
+    ("rmst_treated", "time"),
+    ("rmst_control", "time"),
+    ("rmst_difference", "time"),
+    ("rmst_ratio", "ratio"),
+)
+
+
+def _by_arm(sample: Sample, estimate: Any) -> tuple[FloatArray, FloatArray]:
+    """Values (k, 2) and influences (m, k, 2) of the arms, treated first; zero where the row is of the other arm."""
+    values, influences = [], []
+    for arm in (True, False):
+        here = sample.treated == arm
+        value, psi = estimate(sample.time[here], sample.event[here], sample.weight[here])
+        wide = np.zeros((len(here), psi.shape[1]))
+        wide[here] = psi
+        values.append(value)
+        influences.append(wide)
+    return np.stack(values, axis=-1), np.stack(influences, axis=-1)
+
+
+def _contrast_rows(
+    value: FloatArray, psi: FloatArray, sample: Sample, measures: Any, keys: Mapping[str, Any], level: float
+) -> Iterator[Row]:
+    covariance = sample.variance(psi)
+    for (measure, scale), gradient in zip(measures, ([1, 0], [0, 1], [1, -1], None)):
+        if gradient is not None:
+            g = np.array(gradient, dtype=float)
+            null = 0.0 if g.sum() == 0 else np.nan
+            yield _row(measure, scale, float(g @ value), float(np.sqrt(g @ covariance @ g)), keys, level, null)
+        elif (value > 0).all():
+            g = np.array([1 / value[0], -1 / value[1]])
+            yield _row(
+                measure,
+                scale,
+                float(np.log(value[0] / value[1])),
+                float(np.sqrt(g @ covariance @ g)),
+                keys,
+                level,
+                0.0,
+            )
+        else:
+            yield _missing(measure, scale, "an arm has no event by then, so the ratio is 0 or undefined", keys)
+
+
+def hazard_row(
+    sample: Sample, start: float, end: float, level: float, measure: str
+) -> tuple[Row, CoxFit | None]:
+    """Hazard ratio over (start, end], Efron ties, robust variance clustered as the design says.
+
+    Those still followed and free of the event at `start` enter there; at `end` everyone is censored.
+    """
+    # From time zero everyone counts, an event on the day itself included.
+    within = sample.where(sample.time > start) if start > 0 else sample
+    ends = np.minimum(within.time, end)
+    happened = within.event & (within.time <= end)
+    keys = {"horizon": end, "interval_start": start, **_counts(within, end)}
+    for arm, word in ((True, "treated"), (False, "control")):
+        if not (happened & (within.treated == arm)).any():
+            return _missing(measure, "ratio", f"no event among the {word} in this interval", keys), None
+    names = [f"cluster_{i}" for i in range(len(within.clusters))]
+    frame = pd.DataFrame(
+        {
+            "time": ends,
+            "event": happened.astype(int),
+            "treated": within.treated.astype(float),
+            "weight": within.weight,
+            "entry": start,
+            **dict(zip(names, within.clusters)),
+        }
+    )
+    entry = "entry" if start > 0 else None
+    try:
+        fit = cox(frame, "time", "event", covariates=["treated"], entry=entry, weights="weight", cluster=names)
+    except DataError as error:
+        return _missing(measure, "ratio", str(error.problems[0]), keys), None
+    error = float(np.sqrt(fit.covariance[0, 0]))
+    return _row(measure, "ratio", float(fit.coefficients[0]), error, keys, level, 0.0), fit
+
+
+def _counts(sample: Sample, horizon: float) -> dict[str, int]:
+    return {
+        "n_treated": sample.people(True),
+        "n_control": sample.people(False),
+        "events_treated": sample.events(True, horizon),
+        "events_control": sample.events(False, horizon),
+    }
+
+
+def _row(
+    measure: str, scale: str, value: float, error: float, keys: Mapping[str, Any], level: float, null: float
+) -> Row:
+    """One standard row. Of a ratio the value comes as its log: estimate and limits go to the ratio scale."""
+    tidy = tidy_frame([measure], value, error, level=level, null=null).iloc[0].to_dict()
+    if scale == "ratio":
+        tidy |= {c: float(np.exp(tidy[c])) for c in ("estimate", "conf_low", "conf_high")}
+    if scale == "probability":
+        tidy |= {"conf_low": max(0.0, tidy["conf_low"]), "conf_high": min(1.0, tidy["conf_high"])}
+    return {**tidy, "scale": scale, **keys, "status": "ok", "reason": ""}
+
+
+def _missing(measure: str, scale: str, reason: str, keys: Mapping[str, Any]) -> Row:
+    empty = {c: np.nan for c in ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")}
+    return {"term": measure, **empty, "scale": scale, **keys, "status": "not_estimable", "reason": reason}

@@ -1,0 +1,132 @@
+"""Risks of a yes/no outcome after design: differences, ratios, and the test of matched pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ..core.columns import Columns, FloatArray
+from ..core.errors import DataError, UsageError
+from ..core.results import HypothesisTest, NotEstimable, Shown, check_level, chi_square_test, tidy_frame
+from ..core.sandwich import clustered_covariance
+from ..design import Design
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RiskContrast(Shown):
+    """Risks of the two arms with their covariance (2, 2), treated first, and the estimand they are of."""
+
+    risks: FloatArray
+    covariance: FloatArray = field(repr=False)
+    estimand: str
+    n_treated: int
+    n_control: int
+
+    def tidy(self, level: float = 0.95) -> pd.DataFrame:
+        """risk_treated, risk_control, risk_difference; risk_ratio and odds_ratio as ratios (std_error on the log scale)."""
+        check_level(level)
+        p = self.risks
+        gradients = {"risk_treated": [1.0, 0.0], "risk_control": [0.0, 1.0], "risk_difference": [1.0, -1.0]}
+        frames = []
+        for name, gradient in gradients.items():
+            g = np.array(gradient)
+            null = 0.0 if name == "risk_difference" else np.nan
+            frames.append(tidy_frame([name], g @ p, np.sqrt(g @ self.covariance @ g), level=level, null=null))
+        for name, value, g in (
+            ("risk_ratio", p, 1 / np.maximum(p, 1e-300)),
+            ("odds_ratio", p / np.maximum(1 - p, 1e-300), 1 / np.maximum(p * (1 - p), 1e-300)),
+        ):
+            if not ((p > 0) & (p < 1)).all():
+                frames.append(NotEstimable(name, "the risk of an arm is 0 or 1").tidy())
+                continue
+            g = g * np.array([1.0, -1.0])
+            row = tidy_frame([name], np.log(value[0] / value[1]), np.sqrt(g @ self.covariance @ g), level=level)
+            row[["estimate", "conf_low", "conf_high"]] = np.exp(row[["estimate", "conf_low", "conf_high"]])
+            frames.append(row)
+        return pd.concat(frames, ignore_index=True)
+
+    def glance(self) -> pd.DataFrame:
+        """One row: people by arm and the estimand."""
+        return pd.DataFrame(
+            {"estimand": [self.estimand], "n_treated": [self.n_treated], "n_control": [self.n_control]}
+        )
+
+
+def risk_contrast(design: Design, outcomes: pd.DataFrame, *, outcome: str) -> RiskContrast:
+    r"""Risks of a yes/no outcome in the two arms of a design, and what differs between them.
+
+    The weighted mean of each arm; its robust variance is that of the saturated modified Poisson model (Zou 2004, American
+    Journal of Epidemiology 159:702-706), clustered as the design says: the influence of row i is
+    :math:`w_i (y_i - \hat p) / \sum w` in its arm. Everyone must be followed to the end; else use `time_to_event`.
+
+    Parameters
+    ----------
+    outcomes : rows as the design's data
+    outcome : 0/1 column
+
+    Raises
+    ------
+    UsageError, DataError
+        Rows that do not fit the design; an outcome that is not 0/1.
+    """
+    y = _outcome(design, outcomes, outcome)
+    rows = design.analysis_rows()
+    treated, values, weight = design.treated[rows.row], y[rows.row], rows.weight
+    risks, influence = np.zeros(2), np.zeros((len(values), 2))
+    for k, arm in enumerate((True, False)):
+        here = treated == arm
+        if not here.any():
+            raise DataError(
+                f"the design keeps no {'treated' if arm else 'control'} person, so there is nothing to compare."
+            )
+        total = weight[here].sum()
+        risks[k] = (weight[here] * values[here]).sum() / total
+        influence[here, k] = weight[here] * (values[here] - risks[k]) / total
+    covariance = clustered_covariance(influence, rows.clusters)
+    n = [len(np.unique(rows.row[treated == arm])) for arm in (True, False)]
+    return RiskContrast(risks, covariance, design.estimand, n[0], n[1])
+
+
+def mcnemar(design: Design, outcomes: pd.DataFrame, *, outcome: str) -> HypothesisTest:
+    """McNemar's test of a yes/no outcome in 1:1 matched pairs, without continuity correction.
+
+    `detail` is the paired table: rows the treated person without and with the event, columns the control's.
+
+    Raises
+    ------
+    UsageError
+        The design is not of pairs without replacement.
+    """
+    from statsmodels.stats.contingency_tables import mcnemar as test
+
+    y = _outcome(design, outcomes, outcome)
+    rows = design.analysis_rows()
+    sets, treated = rows.clusters[0], design.treated[rows.row]
+    pairs = design.set_id is not None and len(rows.clusters) == 1
+    if (
+        not pairs
+        or not (np.unique(sets[treated], return_counts=True)[1] == 1).all()
+        or 2 * treated.sum() != len(sets)
+    ):
+        raise UsageError("McNemar's test is for pairs: match with ratio=1 and replace=False.")
+    first = pd.Series(y[rows.row[treated]], index=sets[treated]).sort_index()
+    second = pd.Series(y[rows.row[~treated]], index=sets[~treated]).sort_index()
+    table = pd.crosstab(first, second).reindex(index=[0.0, 1.0], columns=[0.0, 1.0], fill_value=0)
+    if table.iloc[0, 1] + table.iloc[1, 0] == 0:
+        raise DataError("no pair is discordant, so McNemar's test has nothing to go by.")
+    result = test(table.to_numpy(), exact=False, correction=False)
+    detail = table.set_axis(["treated 0", "treated 1"]).set_axis(["control 0", "control 1"], axis=1)
+    return chi_square_test(["treated"], result.statistic, 1.0, "McNemar's test of matched pairs", detail)
+
+
+def _outcome(design: Design, outcomes: pd.DataFrame, outcome: str) -> FloatArray:
+    if len(outcomes) != len(design.treated):
+        raise UsageError(
+            f"outcomes has {len(outcomes)} rows and the design {len(design.treated)}. Give the same people in the same order."
+        )
+    take = Columns(outcomes)
+    y = take.binary("outcome", outcome, both=False)
+    take.check()
+    return y.astype(float)

@@ -1,0 +1,5 @@
+"""placeholder"""
+from .model import Protocol
+def plan_text(protocol: Protocol) -> str:
+    """plan"""
+    return f"# {protocol.title}\n"

@@ -1,0 +1,139 @@
+"""Cumulative risk in two groups, with the numbers at risk as a table."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ...core.draw import curves_alt, draw_curves
+from .. import formats
+from ..reading import ALL, Analysis, Outcome, Reading
+from ..tables import Column, Group, cells, fold, table
+from .picture import Picture, label
+from .svg import picture
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ARMS = ("treated", "control")
+
+
+def curve_rows(
+    reading: Reading, analysis: Analysis, outcome: Outcome, *, sample: str = "matched"
+) -> pd.DataFrame:
+    """Released curve rows of an analysis and outcome, all groups together, with the time in months too."""
+    rows = reading.of("curves", analysis)
+    kept = rows[(rows["outcome"] == outcome.id) & (rows["sample"] == sample) & (rows["group"] == ALL)]
+    return kept.assign(months=[formats.months(t, reading.unit) for t in kept["time"]])
+
+
+def curves_picture(reading: Reading, analysis: Analysis, outcome: Outcome) -> Picture | None:
+    """The cumulative risk of both matched groups, or None where no curve was released."""
+    rows = curve_rows(reading, analysis, outcome)
+    if rows.empty:
+        return None
+    labels = {"treated": analysis.treated_label, "control": analysis.control_label}
+    frame = rows.rename(columns={"arm": "group", "survival": "estimate"}).drop(columns=["time"])
+    frame = frame.rename(columns={"months": "time"})[["group", "time", "estimate", "conf_low", "conf_high"]]
+    frame = pd.concat([frame[frame["group"] == arm] for arm in ARMS])
+    at = [round(formats.months(h, reading.unit), 1) for h in reading.horizons]
+    ticks = [0.0, *at]
+
+    def draw(figure: Figure) -> None:
+        draw_curves(
+            frame,
+            figure.subplots(),
+            labels=labels,
+            time_label="Months of follow-up",
+            title=f"Risk of {formats.lower_first(outcome.label)}",
+            ticks=ticks,
+        )
+
+    name = label("fig-curves", analysis.id, outcome.id)
+    drawn = picture(
+        draw,
+        id=name,
+        title=f"Cumulative risk of {formats.lower_first(outcome.label)}",
+        alt=curves_alt(frame, labels=labels, at=at, unit="months"),
+        wide=(7.2, 4.0),
+        narrow=(3.4, 3.4),
+    )
+    return Picture(name, drawn, _caption(reading, analysis, outcome), _fold(reading, analysis, outcome, rows))
+
+
+def _caption(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
+    contrast = reading.contrast(analysis, outcome, group=ALL)
+    people = "Matched people; steps of a month, bands are "
+    people += f"{100 * reading.rule.level:g}% intervals; curves end where few are still followed."
+    if not (contrast.treated and contrast.control and contrast.treated.ok and contrast.control.ok):
+        return f"Cumulative risk of {formats.lower_first(outcome.label)}. {people}"
+    return (
+        f"Within {reading.when(contrast.horizon)}, {formats.percent(contrast.treated.estimate)} of {analysis.treated} and "
+        f"{formats.percent(contrast.control.estimate)} of {analysis.control} {formats.did(outcome.label)}. {people}"
+    )
+
+
+def _fold(reading: Reading, analysis: Analysis, outcome: Outcome, rows: pd.DataFrame) -> str:
+    wide = {arm: rows[rows["arm"] == arm].set_index("time") for arm in ARMS}
+    times = sorted(set(rows["time"]))
+    body = []
+    for time in times:
+        body.append(
+            [
+                f"{formats.months(time, reading.unit):.0f}",
+                *(_risk(wide[arm].loc[time]) if time in wide[arm].index else None for arm in ARMS),
+            ]
+        )
+    columns = [
+        Column("Month"),
+        Column(f"{analysis.treated_label}: risk (interval)", "pct"),
+        Column(f"{analysis.control_label}: risk (interval)", "pct"),
+    ]
+    caption = f"Cumulative risk of {formats.lower_first(outcome.label)}, month by month"
+    content = table(caption, columns, body, id=label("tbl-curve", analysis.id, outcome.id))
+    return fold("The numbers behind this figure", content)
+
+
+def _risk(row: pd.Series) -> str:
+    value, low, high = 1 - row["survival"], 1 - row["conf_high"], 1 - row["conf_low"]
+    if math.isnan(low) or math.isnan(high):
+        return formats.percent(value)
+    return f"{formats.percent(value)} ({formats.between(low, high, lambda x: formats.fixed(100 * x, 1))})"
+
+
+def at_risk_table(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
+    """Numbers followed and with the outcome at the protocol's times, as a table under the curves."""
+    rows = curve_rows(reading, analysis, outcome)
+    if rows.empty:
+        return ""
+    times = [0.0, *reading.horizons]
+    groups = []
+    for title, column in (
+        ("Still followed, without the outcome", "n_risk"),
+        ("With the outcome so far", "events"),
+    ):
+        body: list[list[str | None]] = []
+        for arm, words in zip(ARMS, (analysis.treated_label, analysis.control_label)):
+            curve = rows[rows["arm"] == arm].sort_values("time")
+            shown = cells(curve, column, formats.count)
+            body.append([words, *(_at(curve["time"].to_numpy(dtype=float), shown, t) for t in times)])
+        groups.append(Group(title, body))
+    columns = [Column("Group"), *(Column("Start" if t == 0 else reading.when(t), "count") for t in times)]
+    return table(
+        f"Numbers at risk: {formats.lower_first(outcome.label)}, matched people",
+        columns,
+        groups,
+        id=label("tbl-risk", analysis.id, outcome.id),
+    )
+
+
+def _at(times: np.ndarray, shown: list[str], time: float) -> str | None:
+    """The cell of the grid time nearest to `time`, if there is one within half a step."""
+    if not len(times):
+        return None
+    step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    near = int(np.argmin(np.abs(times - time)))
+    return shown[near] if abs(times[near] - time) <= step / 2 else None

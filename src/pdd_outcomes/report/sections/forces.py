@@ -1,0 +1,143 @@
+"""Over forces: a forest for each outcome, the pooled estimates by both kinds of interval, and how much forces differ."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from .. import formats, words_evidence
+from ..figures.forces import NAMES, forest_picture, pooled_measures
+from ..figures.picture import label
+from ..markdown import figure, heading, html, join, text
+from ..reading import CAUTIOUS, POOLED, Analysis, Number, Outcome, Reading
+from ..tables import Column, table
+from .first import interval_cell, p_of
+
+
+def has_forces(reading: Reading) -> bool:
+    """Whether any analysis has estimates of single forces."""
+    return reading.has_effects and any(reading.forces(a) for a in reading.analyses)
+
+
+def forces(reading: Reading) -> str:
+    """The whole section with its heading; empty where there are no forces."""
+    if not has_forces(reading):
+        return ""
+    opening = (
+        "A scheme belongs to a force and not to a person, so what counts is how much the effect differs from force to force. "
+        "Each force is estimated by itself and the estimates are pooled with random effects."
+    )
+    return join(
+        heading(2, "Over forces", "sec-forces"),
+        text(opening),
+        *(_analysis(reading, a) for a in reading.analyses if reading.forces(a)),
+    )
+
+
+def _analysis(reading: Reading, analysis: Analysis) -> str:
+    return join(
+        heading(3, analysis.label, label("sec-forces", analysis.id)),
+        *(_outcome(reading, analysis, outcome) for outcome in reading.outcomes),
+    )
+
+
+def _outcome(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
+    measures = pooled_measures(reading, analysis, outcome)
+    if not measures:
+        return ""
+    shown = measures if outcome.main else measures[:1]
+    said = [s for m, h in measures for s in _sentences(reading, analysis, outcome, m, h)]
+    return join(
+        heading(4, formats.upper_first(outcome.label), label("sec-forces", analysis.id, outcome.id)),
+        *(figure(forest_picture(reading, analysis, outcome, m, h)) for m, h in shown),
+        html(pooling_table(reading, analysis, outcome, measures)),
+        *(text(s) for s in said),
+    )
+
+
+def _sentences(
+    reading: Reading, analysis: Analysis, outcome: Outcome, measure: str, horizon: float
+) -> list[str]:
+    """What the pooling of one measure says; the name of the measure in front."""
+    wald = _one(reading, analysis, outcome, measure, horizon, "Wald")
+    cautious = _one(reading, analysis, outcome, measure, horizon, CAUTIOUS)
+    predicted = _one(reading, analysis, outcome, f"{measure} prediction", horizon, "")
+    found = [
+        words_evidence.interval_choice(wald, cautious) if wald and cautious else "",
+        words_evidence.prediction_words(predicted) if predicted else "",
+    ]
+    row = _pooling(reading, analysis, outcome, measure)
+    if row is not None:
+        found.append(words_evidence.spread_words(_float(row["k"]), _float(row["i2"]), _float(row["q_p"])))
+        if bool(row["shared_controls"]):
+            found.append(
+                "Forces share comparison people, so their estimates are not independent; the pooled interval may be too narrow."
+            )
+    kept = " ".join(sentence for sentence in found if sentence)
+    return [f"{NAMES[measure]}. {kept}"] if kept else []
+
+
+def _one(
+    reading: Reading, analysis: Analysis, outcome: Outcome, measure: str, horizon: float, method: str
+) -> Number | None:
+    at = None if math.isnan(horizon) else horizon
+    return reading.number(analysis, outcome, measure, group=POOLED, horizon=at, method=method)
+
+
+def _pooling(reading: Reading, analysis: Analysis, outcome: Outcome, measure: str) -> pd.Series | None:
+    rows = reading.of("pooling", analysis)
+    kept = rows[(rows["outcome"] == outcome.id) & (rows["measure"] == measure)]
+    return kept.iloc[-1] if len(kept) else None
+
+
+def _float(value: object) -> float:
+    return math.nan if pd.isna(value) else float(str(value))
+
+
+def pooling_table(
+    reading: Reading, analysis: Analysis, outcome: Outcome, measures: list[tuple[str, float]]
+) -> str:
+    """Pooled estimates by both kinds of interval, the prediction, and the statistics of heterogeneity."""
+    body: list[list[str | None]] = []
+    for measure, horizon in measures:
+        name = NAMES[measure] + ("" if math.isnan(horizon) else f", {reading.when(horizon)}")
+        for method in (CAUTIOUS, "Wald"):
+            number = _one(reading, analysis, outcome, measure, horizon, method)
+            if number is not None:
+                body.append([f"{name}: {method}", interval_cell(number), p_of(number)])
+        predicted = _one(reading, analysis, outcome, f"{measure} prediction", horizon, "")
+        if predicted is not None and math.isfinite(predicted.conf_low + predicted.conf_high):
+            body.append(
+                [f"{name}: a new force", words_evidence.shown_interval(predicted), formats.NOT_APPLICABLE]
+            )
+        row = _pooling(reading, analysis, outcome, measure)
+        if row is not None:
+            body.append([f"{name}: variance between forces (τ²)", _tau(row), formats.NOT_APPLICABLE])
+            share = _float(row["i2"])
+            i2 = formats.percent(share if share <= 1 else share / 100, 0) if math.isfinite(share) else None
+            q, df, p = (_float(row[c]) for c in ("q", "q_df", "q_p"))
+            body.append(
+                [
+                    f"{name}: I²; Q {formats.fixed(q, 1)} on {df:g} df" if math.isfinite(q) else f"{name}: I²",
+                    i2,
+                    formats.p_cell(p) if math.isfinite(p) else None,
+                ]
+            )
+    if not body:
+        return ""
+    return table(
+        f"Pooled over forces (REML): {formats.lower_first(outcome.label)}",
+        [Column("Measure"), Column("Estimate (interval)", "est"), Column("p", "p")],
+        body,
+        id=label("tbl-pooling", analysis.id, outcome.id),
+    )
+
+
+def _tau(row: pd.Series) -> str | None:
+    tau2, low, high = (_float(row[c]) for c in ("tau2", "tau2_low", "tau2_high"))
+    if math.isnan(tau2):
+        return None
+    places = 4 if tau2 < 0.01 else 3
+    show = lambda x: formats.fixed(x, places)  # noqa: E731
+    return formats.with_interval(tau2, low, high, show) if math.isfinite(low + high) else show(tau2)
