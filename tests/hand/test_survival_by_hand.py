@@ -102,7 +102,9 @@ def test_rows_of_weight_0_do_not_count() -> None:
     kept = data[data["w"] > 0]
     left = kaplan_meier(data, "time", "event", weights="w").table
     pd.testing.assert_frame_equal(left, kaplan_meier(kept, "time", "event", weights="w").table)
-    assert list(kaplan_meier(data.assign(w=[1, 1, 0, 0]), "time", "event", group="g", weights="w").groups) == ["a"]
+    assert list(kaplan_meier(data.assign(w=[1, 1, 0, 0]), "time", "event", group="g", weights="w").groups) == [
+        "a"
+    ]
 
 
 def test_nelson_aalen_takes_tied_events_together_or_in_turn() -> None:

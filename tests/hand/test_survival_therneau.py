@@ -62,7 +62,10 @@ def test_efron_at_zero() -> None:
     same(down.information, 1 / 4 + 3 / 16 + 5 / 36)
     # at 6 the hazards are 1/4 and 1/3; the two with the event meet the second with half their risk
     own = 1 - 1 / 6 - 1 / 4 - 1 / 6
-    same(martingale_residuals(here, at), [5 / 6, -1 / 6, own, own, -1 / 6 - 1 / 4 - 1 / 3, 1 - 1 / 6 - 7 / 12 - 1])
+    same(
+        martingale_residuals(here, at),
+        [5 / 6, -1 / 6, own, own, -1 / 6 - 1 / 4 - 1 / 3, 1 - 1 / 6 - 7 / 12 - 1],
+    )
     same(schoenfeld_residuals(here, at, down), [1 / 2, 1 - 5 / 24, -5 / 24, 0])
     same(
         score_residuals(here, at, down),
@@ -77,7 +80,7 @@ def test_efron_at_zero() -> None:
         ("efron", lambda r: 2 - 3 * r / (3 * r + 3) - r / (r + 3) - r / (r + 5), 5.348721),
     ],
 )
-def test_the_maximum_solves_the_score_equation(ties, gradient, root) -> None:  # type: ignore[no-untyped-def]
+def test_the_maximum_solves_the_score_equation(ties, gradient, root) -> None:
     r = brentq(gradient, 1, 20, xtol=1e-14)
     assert r == pytest.approx(root, abs=1e-6)
     fit = cox(SIX, "time", "status", covariates=["x"], ties=ties)
@@ -90,7 +93,12 @@ def test_the_variance_of_the_hazard_at_zero() -> None:
     # for x = 0 the drawn mean is q = -(sum of hazard times mean); information as above
     for efron, information, deaths, drawn in (
         # Breslow: 1/36; + 2/16; + 1; q: 1/12, + 2/4 * 1/4, + 0
-        (False, 5 / 8, [1 / 36, 1 / 36 + 2 / 16, 1 / 36 + 2 / 16 + 1], [1 / 12, 1 / 12 + 1 / 8, 1 / 12 + 1 / 8]),
+        (
+            False,
+            5 / 8,
+            [1 / 36, 1 / 36 + 2 / 16, 1 / 36 + 2 / 16 + 1],
+            [1 / 12, 1 / 12 + 1 / 8, 1 / 12 + 1 / 8],
+        ),
         # Efron: at 6 1/16 + 1/9 (the vignette's 4/25 should be 4/36: (r + 5)^2 is 36 at r = 1); q + 1/16 + 1/18
         (
             True,

@@ -77,9 +77,12 @@ def whitened(matrix: ModelMatrix, treated: BoolArray) -> FloatArray:
     would discount exactly the direction in which they differ. Rubin (1980) Biometrics 36:293-298.
     """
     x, terms = matrix.values, matrix.terms
+    refuse_unidentified(x, terms)
     within = x.copy()
     for arm in (treated, ~treated):
         within[arm] -= x[arm].mean(axis=0)
+        # A column constant in an arm has no spread there, whatever rounding in its mean leaves behind.
+        within[np.ix_(arm, x[arm].max(axis=0) == x[arm].min(axis=0))] = 0.0
     refuse_unidentified(within, terms)
     scale = within.std(axis=0)
     root = np.linalg.cholesky((within / scale).T @ (within / scale) / (len(x) - 1))

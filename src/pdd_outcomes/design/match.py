@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -156,15 +157,26 @@ def _balance_columns(
     for name in names:
         take.series("covariates", name)
     if formula is not None:
-        from formulaic import Formula
-        from formulaic.errors import FormulaicError
-
-        try:
-            used = Formula(formula).required_variables
-        except FormulaicError as problem:
-            raise UsageError(f"formula={formula!r} cannot be read: {problem}") from problem
+        used = _columns_of(formula)
         names = [str(c) for c in data.columns if str(c) in used]
     return tuple(dict.fromkeys([*names, *exact]))
+
+
+def _columns_of(formula: str) -> set[str]:
+    """Every name a formula mentions, those inside a call such as ``bs(age, df=4)`` among them.
+
+    formulaic's own list of required variables leaves out what is inside a stateful call.
+    """
+    from formulaic import Formula
+    from formulaic.errors import FormulaicError
+
+    try:
+        factors = {str(factor.expr) for term in Formula(formula) for factor in term.factors}
+    except FormulaicError as problem:
+        raise UsageError(f"formula={formula!r} cannot be read: {problem}") from problem
+    quoted = {name for factor in factors for name in re.findall(r"`([^`]+)`", factor)}
+    words = {word for factor in factors for word in re.findall(r"[^\W\d]\w*", factor)}
+    return factors | quoted | words
 
 
 def _order_without_scores(order: str, caliper: float | None, caliper_scale: str) -> str:

@@ -28,7 +28,9 @@ def wanted_columns(protocol: Protocol) -> dict[str, str]:
     return wanted
 
 
-def validate_person_table(raw: pd.DataFrame, protocol: Protocol) -> Extract:
+def validate_person_table(
+    raw: pd.DataFrame, protocol: Protocol, *, quarantine_limit: float | None = None
+) -> Extract:
     """The one table of a person-level study, typed: a column is a number where every value that is not blank is one.
 
     Quarantined: a blank or repeated identity, a blank or impossible time, a blank treatment or event.
@@ -80,7 +82,7 @@ def validate_person_table(raw: pd.DataFrame, protocol: Protocol) -> Extract:
         collect([breaches.frame()]),
         quality_frame({"person": len(raw)}, {"person": len(table)}),
     )
-    check_limit(extract, protocol.data.quarantine_limit)
+    check_limit(extract, protocol.data.quarantine_limit if quarantine_limit is None else quarantine_limit)
     return extract
 
 

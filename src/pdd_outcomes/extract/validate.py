@@ -75,7 +75,9 @@ def collect(parts: list[pd.DataFrame]) -> pd.DataFrame:
     )
 
 
-def validate(raw: Mapping[str, pd.DataFrame], *, cut: date, quarantine_limit: float) -> Extract:
+def validate(
+    raw: Mapping[str, pd.DataFrame], *, cut: date, quarantine_limit: float, allow_empty: bool = False
+) -> Extract:
     """Every table of the contract, checked.
 
     Parameters
@@ -83,13 +85,14 @@ def validate(raw: Mapping[str, pd.DataFrame], *, cut: date, quarantine_limit: fl
     raw : text tables by name; optional tables may be absent
     cut : the last day that the records cover
     quarantine_limit : largest share of a table's rows that may be quarantined
+    allow_empty : whether a table that a study needs may have no rows, as one invented person's may
 
     Raises
     ------
     DataError
         A table or column is missing, or too many rows are bad. Every such problem at once.
     """
-    _check_shape(raw)
+    _check_shape(raw, allow_empty=allow_empty)
     typed: dict[str, pd.DataFrame] = {}
     breaches: dict[str, Breaches] = {}
     for name, table in CONTRACT.items():
@@ -139,7 +142,7 @@ def check_limit(extract: Extract, limit: float) -> None:
         raise DataError(problems)
 
 
-def _check_shape(raw: Mapping[str, pd.DataFrame]) -> None:
+def _check_shape(raw: Mapping[str, pd.DataFrame], *, allow_empty: bool) -> None:
     problems = [
         f"{name}: the table is missing. Its columns are {', '.join(t.names)}."
         for name, t in CONTRACT.items()
@@ -152,7 +155,7 @@ def _check_shape(raw: Mapping[str, pd.DataFrame]) -> None:
             for c in CONTRACT[name].names
             if c not in have
         ]
-        if len(frame) == 0 and not CONTRACT[name].optional:
+        if len(frame) == 0 and not CONTRACT[name].optional and not allow_empty:
             problems.append(f"{name}: the table has no rows.")
     if problems:
         raise DataError(problems)

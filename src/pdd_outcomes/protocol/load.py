@@ -47,7 +47,11 @@ def validate(document: Document, model: type[M]) -> M:
     try:
         return model.model_validate(document.value)
     except ValidationError as error:
-        details = sorted(error.errors(), key=lambda d: document.lines.get(_known(document, d["loc"]), 0))
+        found = error.errors()
+        # A list whose only item is wrong is also reported as too short; the item's own problem says it better.
+        inside = {d["loc"][:k] for d in found for k in range(len(d["loc"]))}
+        found = [d for d in found if d["type"] != "too_short" or d["loc"] not in inside]
+        details = sorted(found, key=lambda d: document.lines.get(_known(document, d["loc"]), 0))
         raise ProtocolError(_sentence(document, model, d) for d in details) from None
 
 

@@ -121,10 +121,12 @@ def level_words(number: Number) -> str:
 
 
 def risk_words(treated: float, control: float) -> tuple[str, str]:
-    """Two risks as people in 100: whole people, or tenths where whole people would hide or reverse the difference."""
+    """Two risks as people in 100: whole people, or tenths where whole people would not tell the difference."""
     gap = round(100 * treated) - round(100 * control)
-    level = round(100 * treated, 1) == round(100 * control, 1)
-    places = 0 if (gap * (treated - control) > 0 or level) and min(treated, control) >= 0.0095 else 1
+    told = gap == round(100 * (treated - control)) and (
+        gap != 0 or round(100 * treated, 1) == round(100 * control, 1)
+    )
+    places = 0 if told and min(treated, control) >= 0.0095 else 1
     return fixed(100 * treated, places), fixed(100 * control, places)
 
 

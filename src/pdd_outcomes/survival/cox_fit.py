@@ -182,9 +182,11 @@ class CoxFit(Shown):
         f = self.fitted
         z = np.zeros(len(self.terms)) if centered else -f.mean / f.scale
         parts = []
+        order = np.argsort(f.sample.risk.row_stratum, kind="stable")
+        edges = np.searchsorted(f.sample.risk.row_stratum[order], np.arange(len(f.strata_labels) + 1))
         for k, label in enumerate(f.strata_labels):
             steps = self._steps(k)
-            times = np.unique(snap(f.follow.time[f.sample.risk.row_stratum == k], steps.time))
+            times = np.unique(snap(f.follow.time[order[edges[k] : edges[k + 1]]], steps.time))
             value, error = self._hazard(steps, z[None, :], times)
             parts.append(
                 pd.DataFrame(
@@ -260,8 +262,7 @@ class CoxFit(Shown):
 
     def _hazard(self, steps: HazardSteps, z: FloatArray, at: FloatArray) -> tuple[FloatArray, FloatArray]:
         f = self.fitted
-        eta = z @ f.point.beta - f.point.shift
-        return cumulative_hazard(steps, z, eta, self.covariance * np.outer(f.scale, f.scale), at)
+        return cumulative_hazard(steps, z, z @ f.point.beta, self.covariance * np.outer(f.scale, f.scale), at)
 
     def _dfbeta(self, score: FloatArray) -> FloatArray:
         f = self.fitted

@@ -1,7 +1,7 @@
 """Cox's partial likelihood, its score and its information, as sums over the cells of a risk set.
 
-Every quantity here is in *working* units: covariates centred and scaled to unit spread, and
-relative hazards divided by the largest of them. `cox` moves results back to the user's units.
+Every quantity here is in *working* units: covariates centred and scaled to unit spread, so that hazards
+are relative to that of a person with mean covariates. `cox` moves results back to the user's units.
 """
 
 from __future__ import annotations
@@ -51,15 +51,13 @@ class Point:
     Attributes
     ----------
     beta : (p,) coefficients in working units
-    relative : (n,) exp(linear predictor - shift)
-    shift : the largest linear predictor
-    loglik : infinite and negative where hazards overflow
+    relative : (n,) exp(linear predictor)
+    loglik : infinite and negative where hazards are too large or too small to add up
     terms : (m, 6), see `kernels.tie_terms`
     """
 
     beta: FloatArray
     relative: FloatArray
-    shift: float
     loglik: float
     terms: FloatArray
 
@@ -101,12 +99,12 @@ def likelihood(sample: Sample, beta: FloatArray) -> Point:
     """
     risk = sample.risk
     eta = sample.x @ beta
-    shift = float(eta.max())
-    relative = np.exp(eta - shift)
+    with np.errstate(over="ignore"):
+        relative = np.exp(eta)
     hazard = sample.weight * relative
     terms = tie_terms(risk.at_risk(hazard), risk.events(hazard), sample.deaths, sample.dying, sample.efron)
-    loglik = float(sample.weight[risk.event] @ (eta[risk.event] - shift) - terms[:, 0].sum())
-    return Point(beta, relative, shift, loglik if np.isfinite(loglik) else -np.inf, terms)
+    loglik = float(sample.weight[risk.event] @ eta[risk.event] - terms[:, 0].sum())
+    return Point(beta, relative, loglik if np.isfinite(loglik) else -np.inf, terms)
 
 
 def slope(sample: Sample, point: Point) -> Slope:

@@ -19,7 +19,7 @@ class HazardSteps:
     Attributes
     ----------
     time : (m,) event times; the arrays below have one row more, the first for before them
-    hazard : (m + 1,) cumulative hazard where the linear predictor is the shift
+    hazard : (m + 1,) cumulative hazard of a person with mean covariates
     variance : (m + 1,) of it, coefficients being known
     means : (m + 1, p) hazard times the mean of x, summed
     end : the last time at which anyone is under observation
@@ -36,7 +36,7 @@ def hazard_steps(sample: Sample, point: Point, here: Slope, stratum: int) -> Haz
     """The steps of one stratum; Efron's hazard where ties are Efron's."""
     risk = sample.risk
     part = slice(int(risk.first[stratum]), int(risk.first[stratum + 1]))
-    drawn = hazard_means(point, here)[0][part]
+    drawn = hazard_means(point, here, part)[0]
     return HazardSteps(
         time=risk.time[part],
         hazard=np.concatenate([[0.0], np.cumsum(point.terms[part, 1])]),
@@ -58,7 +58,7 @@ def cumulative_hazard(
     Parameters
     ----------
     z : (r, p) covariates in working units
-    eta : (r,) their linear predictor, less the shift
+    eta : (r,) their linear predictor
     covariance : (p, p) of the working coefficients
     times : (k,); after the stratum's last observed time both are NaN
 

@@ -77,7 +77,8 @@ def event_means(sample: Sample, point: Point, here: Slope) -> FloatArray:
     return np.asarray((here.risk_sums * h[:, None] - here.event_sums * own[:, None]) / sample.dying[:, None])
 
 
-def hazard_means(point: Point, here: Slope) -> tuple[FloatArray, FloatArray]:
+def hazard_means(point: Point, here: Slope, cells: slice = slice(None)) -> tuple[FloatArray, FloatArray]:
     """Hazard times the mean of x, summed over each cell's steps; the same times the share k/d: (m, p) both."""
-    a, b, c = (point.terms[:, k, None] for k in (3, 4, 5))
-    return here.risk_sums * a - here.event_sums * b, here.risk_sums * b - here.event_sums * c
+    a, b, c = (point.terms[cells, k, None] for k in (3, 4, 5))
+    risk_sums, event_sums = here.risk_sums[cells], here.event_sums[cells]
+    return risk_sums * a - event_sums * b, risk_sums * b - event_sums * c

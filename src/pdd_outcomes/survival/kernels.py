@@ -90,7 +90,7 @@ def tie_terms(
         for k in range(steps):
             f = k / d
             s = at_risk[j] - f * dying[j]
-            if s <= 0.0:
+            if not 1e-150 < s < 1e150:  # its square, or its sum with others, would be lost
                 out[j, 0] = np.inf
                 break
             h = mean / s

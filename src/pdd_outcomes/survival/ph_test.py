@@ -34,7 +34,7 @@ def time_scale(
             )
         return np.asarray(np.log(at))
     if transform == "rank":
-        ordered = np.sort(snap(time, at))
+        ordered = np.sort(snap(time, np.unique(at)))
         below = np.searchsorted(ordered, at, side="left")
         return np.asarray((below + 1 + np.searchsorted(ordered, at, side="right")) / 2)
     risk = risk_set(time, event, entry)

@@ -36,9 +36,21 @@ def curves_picture(reading: Reading, analysis: Analysis, outcome: Outcome) -> Pi
     if rows.empty:
         return None
     labels = {"treated": analysis.treated_label, "control": analysis.control_label}
-    frame = rows.rename(columns={"arm": "group", "survival": "estimate"}).drop(columns=["time"])
-    frame = frame.rename(columns={"months": "time"})[["group", "time", "estimate", "conf_low", "conf_high"]]
-    frame = pd.concat([frame[frame["group"] == arm] for arm in ARMS])
+    frame = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "group": arm,
+                    "time": curve["months"],
+                    "estimate": curve["survival"],
+                    "conf_low": curve["conf_low"],
+                    "conf_high": curve["conf_high"],
+                }
+            )
+            for arm in ARMS
+            if len(curve := rows[rows["arm"] == arm])
+        ]
+    )
     at = [round(formats.months(h, reading.unit), 1) for h in reading.horizons]
     ticks = [0.0, *at]
 

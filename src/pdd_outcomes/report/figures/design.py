@@ -73,8 +73,8 @@ def love_picture(reading: Reading, analysis: Analysis) -> Picture | None:
 def _balance_fold(reading: Reading, analysis: Analysis) -> str:
     rows = reading.of("balance", analysis)
     groups = [g for g in [ALL, *reading.forces(analysis, "balance")] if (rows["group"] == g).any()]
-    shown = ("mean_treated", "mean_control", "mean_control_before", "mean_dropped")
-    shown += ("smd_unadjusted", "smd", "variance_ratio", "ecdf_max")
+    shown = ["mean_treated", "mean_control", "mean_control_before", "mean_dropped"]
+    shown += ["smd_unadjusted", "smd", "variance_ratio", "ecdf_max"]
     body = []
     for group in groups:
         part = rows[rows["group"] == group]
@@ -114,7 +114,7 @@ def overlap_frame(reading: Reading, analysis: Analysis, sample: str) -> pd.DataF
         rows = rows[rows["group"] == ALL]
     counted = rows.assign(count=rows["count"].astype("float64"))
     keys = ["arm", "bin_low", "bin_high"]
-    summed: pd.DataFrame = counted.groupby(keys, as_index=False)["count"].sum(min_count=1)
+    summed = counted.groupby(keys)["count"].sum(min_count=1).reset_index()
     total = summed.groupby("arm")["count"].transform("sum")
     summed["share"] = (summed["count"] / total.where(total > 0)).to_numpy(dtype=float)
     return pd.concat([summed[summed["arm"] == arm] for arm in ARMS], ignore_index=True)

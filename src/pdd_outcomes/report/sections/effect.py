@@ -72,7 +72,7 @@ def risks_table(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
         Column(f"{analysis.control_label}, in 100", "est"),
         Column("Difference in 100 (interval)", "est"),
         Column("Risk ratio (interval)", "est"),
-        Column("p (difference)", "p"),
+        Column("p", "p"),
     ]
     kept = [i for i in range(len(columns)) if i < 1 or any(row[i] is not None for row in rows)]
     return table(

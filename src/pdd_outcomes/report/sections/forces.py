@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 
@@ -91,8 +92,8 @@ def _pooling(reading: Reading, analysis: Analysis, outcome: Outcome, measure: st
     return kept.iloc[-1] if len(kept) else None
 
 
-def _float(value: object) -> float:
-    return math.nan if pd.isna(value) else float(str(value))
+def _float(value: Any) -> float:
+    return math.nan if pd.isna(value) else float(value)
 
 
 def pooling_table(
@@ -138,6 +139,9 @@ def _tau(row: pd.Series) -> str | None:
     tau2, low, high = (_float(row[c]) for c in ("tau2", "tau2_low", "tau2_high"))
     if math.isnan(tau2):
         return None
-    places = 4 if tau2 < 0.01 else 3
-    show = lambda x: formats.fixed(x, places)  # noqa: E731
-    return formats.with_interval(tau2, low, high, show) if math.isfinite(low + high) else show(tau2)
+    return formats.with_interval(tau2, low, high, _small) if math.isfinite(low + high) else _small(tau2)
+
+
+def _small(x: float) -> str:
+    """A variance: three decimals, or as many as its first two figures need."""
+    return formats.fixed(x, max(3, 1 - math.floor(math.log10(x))) if x > 0 else 3)
