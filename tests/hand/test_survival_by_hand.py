@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import itertools
 
 import numpy as np
@@ -16,6 +18,13 @@ from tests.tolerances import ROUNDING
 
 def same(found: object, wanted: object, tolerance: float = ROUNDING) -> None:
     np.testing.assert_allclose(np.asarray(found, float).ravel(), wanted, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("module", ["kaplan_meier", "cox"])
+def test_the_examples_in_the_documentation_are_right(module: str) -> None:
+    done = doctest.testmod(importlib.import_module(f"pdd_outcomes.survival.{module}"))
+    assert done.attempted > 0
+    assert done.failed == 0
 
 
 # Five people under observation in (entry, time]; unsorted, one tie of an entry with an event at 4.

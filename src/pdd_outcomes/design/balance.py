@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -167,52 +167,47 @@ def balance(
 
 def balance_of(matrix: ModelMatrix, treated: BoolArray, weights: FloatArray, sd: str) -> Balance:
     """Balance of the columns of an (n, p) matrix, for weights (n,)."""
-    even = np.ones(len(treated))
-    uniform = bool((weights == weights[0]).all())
+    before = _Sample(treated, np.ones(len(treated)))
+    after = before if (weights == weights[0]).all() else _Sample(treated, weights)
     rows: list[dict[str, Any]] = []
-    for name, x in zip(matrix.terms, matrix.values.T):
+    for j, name in enumerate(matrix.terms):
+        x = np.ascontiguousarray(matrix.values[:, j])
         binary = bool(((x == 0) | (x == 1)).all())
-        before = _Arms(x, treated, even, binary)
-        after = before if uniform else _Arms(x, treated, weights, binary)
-        spread = before.spread(sd)
-        order = None if binary else np.argsort(x)
-        gap_before = before.ecdf(order)
-        gap = gap_before if uniform else after.ecdf(order)
+        first = before.describe(x, binary)
+        last = first if after is before else after.describe(x, binary)
+        gaps = [(abs(arms.difference),) * 2 for arms in (first, last)]
+        if not binary:
+            order = np.argsort(x)
+            ends = np.append(np.diff(x[order]) != 0, True)
+            gaps = [sample.ecdf_gaps(order, ends) for sample in (before, after)]
+        spread = first.spread(sd)
         rows.append(
             {
                 "covariate": name,
-                "mean_treated": after.mean[1],
-                "mean_control": after.mean[0],
-                "smd_unadjusted": before.difference / spread,
-                "smd": after.difference / spread,
-                "variance_ratio": after.variance_ratio,
-                "ecdf_mean": gap[0],
-                "ecdf_max": gap[1],
-                "mean_treated_unadjusted": before.mean[1],
-                "mean_control_unadjusted": before.mean[0],
-                "variance_ratio_unadjusted": before.variance_ratio,
-                "ecdf_mean_unadjusted": gap_before[0],
-                "ecdf_max_unadjusted": gap_before[1],
+                "mean_treated": last.mean[1],
+                "mean_control": last.mean[0],
+                "smd_unadjusted": first.difference / spread,
+                "smd": last.difference / spread,
+                "variance_ratio": last.variance_ratio,
+                "ecdf_mean": gaps[1][0],
+                "ecdf_max": gaps[1][1],
+                "mean_treated_unadjusted": first.mean[1],
+                "mean_control_unadjusted": first.mean[0],
+                "variance_ratio_unadjusted": first.variance_ratio,
+                "ecdf_mean_unadjusted": gaps[0][0],
+                "ecdf_max_unadjusted": gaps[0][1],
             }
         )
     return Balance(pd.DataFrame(rows), sd, effective_sizes(weights, treated))
 
 
-@dataclass(slots=True)
-class _Arms:
-    """Weighted moments of one covariate (n,) in the two arms, control first."""
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """Mean and variance of one covariate in the two arms, control first."""
 
-    x: FloatArray
-    treated: BoolArray
-    weights: FloatArray
+    mean: tuple[float, float]
+    variance: tuple[float, float]
     binary: bool
-    mean: tuple[float, float] = field(init=False)
-    variance: tuple[float, float] = field(init=False)
-
-    def __post_init__(self) -> None:
-        moments = [_moments(self.x[a], self.weights[a], self.binary) for a in (~self.treated, self.treated)]
-        self.mean = (moments[0][0], moments[1][0])
-        self.variance = (moments[0][1], moments[1][1])
 
     @property
     def difference(self) -> float:
@@ -229,28 +224,39 @@ class _Arms:
         square = {"treated": treated, "control": control, "pooled": (treated + control) / 2}[sd]
         return float(np.sqrt(square)) if square > 0 else np.nan
 
-    def ecdf(self, order: np.ndarray | None) -> tuple[float, float]:
-        """Mean and largest gap between the distribution functions; `order` (n,) sorts the covariate."""
-        if order is None:
-            return abs(self.difference), abs(self.difference)
-        w, t = self.weights, self.treated
-        signed = np.where(t, w / w[t].sum(), -w / w[~t].sum())[order]
-        values = self.x[order]
-        ends = np.append(values[1:] != values[:-1], True)
-        gap = np.abs(np.cumsum(signed)[ends])
+
+class _Sample:
+    """The arms with their weights scaled to sum to 1, control first: (n,) each, 0 in the other arm."""
+
+    def __init__(self, treated: BoolArray, weights: FloatArray) -> None:
+        arms = (np.where(treated, 0.0, weights), np.where(treated, weights, 0.0))
+        self.arms = tuple(w / w.sum() for w in arms)
+        self.signed = self.arms[1] - self.arms[0]
+
+    def describe(self, x: FloatArray, binary: bool) -> _Moments:
+        control, treated = (_moments(x, w, binary) for w in self.arms)
+        return _Moments((control[0], treated[0]), (control[1], treated[1]), binary)
+
+    def ecdf_gaps(self, order: np.ndarray, ends: BoolArray) -> tuple[float, float]:
+        """Mean and largest gap between the distribution functions; `order` sorts the covariate, `ends` its values."""
+        gap = np.abs(np.cumsum(self.signed[order])[ends])
         return float(gap.mean()), float(gap.max())
 
 
 def _moments(x: FloatArray, w: FloatArray, binary: bool) -> tuple[float, float]:
-    total = float(w.sum())
-    mean = float(w @ x) / total
+    """Mean and variance under weights (n,) that sum to 1."""
+    mean = float(w @ x)
     if binary:
         return mean, mean * (1 - mean)
-    counted = x[w > 0]
-    if counted.max() == counted.min():  # rounding in the mean would leave a speck of variance
-        return mean, 0.0
-    rest = total**2 - float(w @ w)
-    return mean, float(w @ (x - mean) ** 2) * total / rest if rest > 0 else np.nan
+    rest = 1.0 - float(w @ w)
+    if rest < 1e-14:  # one person has all the weight
+        return mean, np.nan
+    variance = float(w @ (x - mean) ** 2) / rest
+    if variance < 1e-20 * mean**2:
+        # A speck that rounding in the mean may have left behind: look whether the values differ at all.
+        counted = x[w > 0]
+        variance = variance if counted.max() > counted.min() else 0.0
+    return mean, variance
 
 
 def _size(table: pd.DataFrame, column: str) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 from ..core.columns import BoolArray, FloatArray
 from ..core.errors import DataError
 
-BLOCK = 16_384  # rows taken at a time: what fits a processor's cache
+BLOCK = 2048  # rows taken at a time: what fits a processor's cache
 SUSPECT = 1e-8  # squared share of a column left over, below which it is looked at directly
 ALIASED = 1e-7  # the share itself, below which R's glm calls a term aliased
 AT_MOST_TERMS = 6  # named in a message

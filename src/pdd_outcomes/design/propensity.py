@@ -192,8 +192,9 @@ def _sums(values: FloatArray, centre: FloatArray, scale: FloatArray, y: FloatArr
         mean = special.expit(eta)
         loglik += float(y[rows] @ eta - np.logaddexp(0.0, eta).sum())
         gradient += z.T @ (y[rows] - mean)
-        information += z.T @ (z * (mean * (1 - mean))[:, None])
         reach = max(reach, float(np.abs(eta).max()))
+        z *= np.sqrt(mean * (1 - mean))[:, None]
+        information += z.T @ z
     return loglik, gradient, information, reach
 
 

@@ -94,7 +94,7 @@ class CohortPlan(Part):
     lookback_days: Days
     grace_days: Days = 90
     waiting_days: Days = 183
-    clock: Literal["incident", "disposal"] = "incident"
+    clock: Literal["incident"] = "incident"
     diverted: Diverted = Diverted()
     comparator: Comparator
 
@@ -198,11 +198,6 @@ class Protocol(Part):
     def notes(self) -> tuple[str, ...]:
         """What a statistician should be told beside every run of this plan."""
         said: list[str] = []
-        if self.cohort is not None and self.cohort.clock == "disposal":
-            said.append(
-                "the disposal clock starts each arm at its own disposal: prosecution outcomes are decided months later, "
-                "so the prosecuted are followed only if they got that far (immortal time). Prefer the incident clock."
-            )
         if self.cohort is not None and 22 in self.cohort.comparator.outcome_codes:
             said.append(
                 "outcome 22 is recorded only after a diversionary activity is completed: as a comparator it is "

@@ -7,11 +7,7 @@ from collections.abc import Sequence
 from .model import Analysis, Protocol
 from .outcome_codes import in_words
 
-CLOCKS = {
-    "incident": "Time zero is the day of the index incident for everyone, whatever was decided and when.",
-    "disposal": "Time zero is the day of each person's own disposal. Prosecutions take months and diversion days: this clock "
-    "gives the prosecuted a period in which they could not fail (immortal time), and the results must be read with that in mind.",
-}
+CLOCKS = {"incident": "Time zero is the day of the index incident for everyone, whatever was decided and when."}
 MEANING = {
     "ATT": "the average effect on those exposed: what difference it made to the people who had it",
     "ATC": "the average effect on those not exposed: what difference it would have made to the people who did not have it",

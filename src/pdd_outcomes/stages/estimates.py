@@ -159,8 +159,7 @@ def _estimate(
             joined["event"].to_numpy(dtype=bool)[here],
             comparison.design.weights[here],
         )
-        label = comparison.analysis.treated_label if arm else comparison.analysis.control_label
-        frame = counts.assign(sample=sample, arm=label, **keys)
+        frame = counts.assign(sample=sample, arm="treated" if arm else "control", **keys)
         made["curves"] = pd.concat([made["curves"], frame], ignore_index=True) if "curves" in made else frame
     test = result.ph_test()
     if sample == "matched" and not isinstance(test, NotEstimable):

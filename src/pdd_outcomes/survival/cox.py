@@ -13,11 +13,11 @@ from ..core.errors import DataError, UsageError, choose
 from ..core.formula import ModelMatrix, model_matrix
 from ..core.sandwich import clustered_covariance
 from .cox_fit import CoxFit, Fitted
-from .cox_likelihood import chunks, make_sample
-from .cox_newton import maximise
+from .cox_likelihood import Sample, chunks, make_sample
+from .cox_newton import Maximum, maximise
 from .cox_residuals import score_residuals
 from .riskset import risk_set
-from .roles import counted, read_follow_up
+from .roles import FollowUp, counted, read_follow_up
 
 
 def cox(
@@ -101,13 +101,8 @@ def cox(
     risk = risk_set(follow.time, follow.event, follow.entry, layers)
     sample = make_sample(x, follow.weight, risk, efron=ties == "efron")
     top = maximise(sample, matrix.terms)
-    naive = np.linalg.inv(top.slope.information)
     sandwich = follow.robust if robust is None else robust
-    working = naive
-    if sandwich:
-        parts = score_residuals(sample, top.point, top.slope) @ naive
-        parts *= follow.weight[:, None]
-        working = clustered_covariance(parts, follow.clusters)
+    naive, working = _covariances(sample, top, follow, sandwich)
     return CoxFit(
         terms=matrix.terms,
         coefficients=top.point.beta / scale,
@@ -131,6 +126,18 @@ def cox(
             strata_labels=tuple(labels[k] for k in present.tolist()),
         ),
     )
+
+
+def _covariances(
+    sample: Sample, top: Maximum, follow: FollowUp, sandwich: bool
+) -> tuple[FloatArray, FloatArray]:
+    """The inverse information, and the covariance to report: that, or the sandwich of the weighted score residuals."""
+    naive: FloatArray = np.asarray(np.linalg.inv(top.slope.information), dtype=np.float64)
+    if not sandwich:
+        return naive, naive
+    parts = score_residuals(sample, top.point, top.slope) @ naive
+    parts *= follow.weight[:, None]
+    return naive, clustered_covariance(parts, follow.clusters)
 
 
 def _matrix(

@@ -1,0 +1,89 @@
+"""The last step: a page from the released findings, scanned before it is put where a reader finds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import DisclosureError, GateError
+from ..release.findings import read_findings
+from ..release.scan import dates_in, scan_html, strings
+from ..report.engine import render
+from ..report.page import Study as Page
+from ..report.site import IndexEntry, write_index
+from ..report.source import page_source
+from .design import gates_failed
+from .files import canonical_json, check_unchanged, write_text
+from .runner import Log, read_manifest
+from .study import Study, studies
+
+
+def render_study(study: Study, *, engine: str, log: Log) -> Path:
+    """Render the study's report from its released findings; the page is put in place only when whole and scanned.
+
+    Raises
+    ------
+    GateError
+        A gate failed: the page is there, with diagnostics and without effects.
+    DisclosureError
+        The rendered page holds what must not leave; no page is put in place.
+    """
+    manifest = read_manifest(study, "release")
+    check_unchanged(study.folder("release"), manifest["outputs"])
+    findings = study.folder("release") / "findings"
+    page = Page(findings)
+    log(f"{study.name}: report: render the page")
+    study.page.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=study.page.parent, prefix=".") as room:
+        made = Path(room) / study.page.name
+        result = render(
+            page_source("study.qmd"),
+            made,
+            parameters={"findings": str(findings)},
+            metadata=page.metadata(),
+            engine=engine,
+            on_message=lambda line: log(f"{study.name}: report: {line}"),
+        )
+        _scan(made, findings)
+        os.replace(made, study.page)
+    entry = page.entry()
+    described = {
+        "title": entry.title,
+        "sentence": entry.sentence,
+        "synthetic": entry.synthetic,
+        "engine": f"{result.engine} {result.version}".strip(),
+    }
+    write_text(study.folder("report") / "entry.json", canonical_json(described))
+    failed = gates_failed(read_findings(findings)["gates"])
+    if failed:
+        raise GateError(f"{reason}. The report shows diagnostics and no effects: {study.page.name}." for reason in failed)
+    return study.page
+
+
+def _scan(page: Path, findings: Path) -> None:
+    study = read_findings(findings).study
+    dates = {day for text in strings(study) for day in dates_in(text)}
+    found = scan_html(page.read_text(encoding="utf-8"), allowed=dates, threshold=int(study["release"]["threshold"]))
+    if found:
+        raise DisclosureError(f"the rendered page: {problem}. Nothing was put in place." for problem in found)
+
+
+def write_site_index(root: Path) -> Path:
+    """The page that lists every study with a rendered report."""
+    site = root / "reports" / "_site"
+    entries = []
+    for name in studies(root):
+        described = root / "build" / name / "report" / "entry.json"
+        if described.is_file() and (site / f"{name}.html").is_file():
+            entry: dict[str, Any] = json.loads(described.read_text(encoding="utf-8"))
+            entries.append(IndexEntry(href=f"{name}.html", **entry))
+    return write_index(
+        entries,
+        site / "index.html",
+        theme=page_source("theme.css"),
+        title="Evaluations of police drug diversion",
+        description="Each study on a page of its own, made from released findings alone.",
+    )
