@@ -78,6 +78,17 @@ class TestEveryEstimate:
         )
         refused(DataError, lambda: estimate(people, entry="time"), "both name the column")
 
+    def test_an_interval_that_is_empty_but_for_rounding_is_empty(
+        self, people: pd.DataFrame, estimate: Any
+    ) -> None:
+        data = people.assign(entry=0.0).astype({"time": float})
+        data.loc[6, ["entry", "time"]] = [0.3, 0.1 + 0.2]
+        refused(DataError, lambda: estimate(data, entry="entry"), "for 1 of 120 rows (row 6)")
+        data.loc[8, "time"] = np.nan
+        refused(
+            DataError, lambda: estimate(data, entry="entry"), "(row 6)", "is missing for 1 of 120 rows (row 8)"
+        )
+
     def test_weights_must_be_0_or_more_and_not_all_0(self, people: pd.DataFrame, estimate: Any) -> None:
         refused(DataError, lambda: estimate(people.assign(w=-1.0), weights="w"), "weights='w' is below 0")
         refused(DataError, lambda: estimate(people.assign(w=0.0), weights="w"), "no row above 0")

@@ -15,7 +15,19 @@ KEY = {
 }
 DAYS_PER_MONTH = 365.25 / 12
 SMALLEST_P = 0.001
-_PLURAL = ("forces", "people", "suspects", "areas", "men", "women", "persons", "cases", "group", "arm")
+_PLACES = (
+    "forces",
+    "areas",
+    "regions",
+    "districts",
+    "boroughs",
+    "prisons",
+    "courts",
+    "sites",
+    "group",
+    "arm",
+    "cohort",
+)
 
 
 def fixed(x: float, places: int) -> str:
@@ -123,13 +135,13 @@ def readable(name: str) -> str:
 def exposed_group(label: str) -> str:
     """The treated in a sentence: 'the diverted group', 'scheme forces'."""
     words = lower_first(label)
-    return words if words.split()[-1:] and words.split()[-1] in _PLURAL else f"the {words} group"
+    return words if words.split()[-1:] and words.split()[-1] in _PLACES else f"the {words} group"
 
 
 def comparison_group(label: str) -> str:
     """The comparison in a sentence: 'the comparison group', 'comparison forces'."""
     words = lower_first(label)
-    return words if words.split()[-1:] and words.split()[-1] in _PLURAL else "the comparison group"
+    return words if words.split()[-1:] and words.split()[-1] in _PLACES else "the comparison group"
 
 
 _DID = (

@@ -155,12 +155,12 @@ def answer(said: Said, contrast: Contrast, judgement: Judgement) -> str:
     if judgement.significant:
         often = "less" if number.estimate < 0 else "more"
         return (
-            f"{formats.upper_first(said.treated)} {said.did} within {said.when} {often} often than {said.control}: "
-            f"{gap} in every 100 people{around}."
+            f"People in {said.treated} {said.did} within {said.when} {often} often than people in {said.control}: "
+            f"{gap} in every 100{around}."
         )
     return (
-        f"The study does not settle whether {said.treated} {said.did} within {said.when} less or more often than "
-        f"{said.control}: {gap} in every 100 people{around}."
+        f"The study does not settle whether people in {said.treated} {said.did} within {said.when} less or more often than "
+        f"people in {said.control}: {gap} in every 100{around}."
     )
 
 

@@ -73,8 +73,8 @@ def shown_interval(number: Number) -> str:
     return formats.between(number.conf_low, number.conf_high, lambda x: fixed(x, places))
 
 
-def interval_choice(wald: Number, cautious: Number) -> str:
-    """Whether the conclusion depends on how the pooled interval is formed."""
+def interval_choice(wald: Number, cautious: Number, *, advise: bool = True) -> str:
+    """Whether the conclusion depends on how the pooled interval is formed; with `advise`, which one to trust."""
     if not (wald.has_interval and cautious.has_interval):
         return ""
     null = null_of(wald)
@@ -86,10 +86,12 @@ def interval_choice(wald: Number, cautious: Number) -> str:
         return f"Both intervals hold {null:g}, no effect ({both})."
     other = "Hartung-Knapp" if clear[0] else "Wald"
     one = "Wald" if clear[0] else "Hartung-Knapp"
-    return (
+    first = (
         f"The conclusion turns on the choice of interval: by {one} the interval leaves out {null:g}, by {other} it does not "
-        f"({both}). With few forces, Hartung-Knapp allows for not knowing how much forces differ, and is the one to trust."
+        f"({both})."
     )
+    trust = " With few forces, Hartung-Knapp allows for not knowing how much forces differ, and is the one to trust."
+    return first + (trust if advise else "")
 
 
 def prediction_words(prediction: Number) -> str:
@@ -190,6 +192,7 @@ def gate_words(gate: str, limit: float, value: float, passed: bool) -> str:
     return f"The {what} must be {bound}; it is {said}: {'passed' if passed else 'not passed'}."
 
 
+SHARED_CONTROLS = "Forces share comparison people, so their estimates are not independent and the pooled interval may be too narrow."
 STOPPED = (
     "The run stopped at a gate of the protocol: the groups could not be made alike enough to compare. Outcomes were not joined, "
     "so this page shows who was compared and how they differ, and no effect."

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.columns import BoolArray, Columns, FloatArray, IntArray
 from ..core.errors import UsageError, rows_phrase
+from ..core.times import tie
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +69,15 @@ def read_follow_up(
         raise UsageError(f"cluster names {len(names)} columns; at most two are supported.")
     ends = take.number("time", time, minimum=0)
     starts = None if entry is None else take.number("entry", entry, minimum=0)
-    if starts is not None and entry is not None:
-        empty = np.flatnonzero(starts >= ends)
-        if len(empty) and entry != time:
+    if entry == time:
+        take.problem(f"entry and time both name the column {time!r}. Name the start of follow-up as entry.")
+    elif starts is not None:
+        empty = _empty_intervals(starts, ends)
+        if len(empty):
             take.problem(
                 f"entry={entry!r} is not before time={time!r} for {rows_phrase(empty.tolist(), len(ends))}. "
                 "A row is followed over (entry, time]: correct the dates, or leave out people never under observation."
             )
-        elif len(empty):
-            take.problem(f"entry and time both name the column {time!r}. Name the start of follow-up as entry.")
     happened = take.binary("event", event, both=False)
     weight = take.weights("weights", weights)
     if weights is not None and len(weight) and not (weight > 0).any():
@@ -92,6 +93,15 @@ def read_follow_up(
         clusters=tuple(take.labels("cluster", name)[0] for name in names),
         weighted=weights is not None,
     )
+
+
+def _empty_intervals(starts: FloatArray, ends: FloatArray) -> IntArray:
+    """Rows whose start is not before their end, or is before it by rounding only; unknown times are not judged."""
+    known = np.flatnonzero(np.isfinite(starts) & np.isfinite(ends))
+    if not len(known):
+        return known
+    first, last = tie(starts[known], ends[known])
+    return known[first >= last]
 
 
 def counted(follow: FollowUp, *others: IntArray) -> tuple[FollowUp, tuple[IntArray, ...]]:

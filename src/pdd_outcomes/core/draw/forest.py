@@ -27,6 +27,7 @@ def draw_forest(
     log: bool = True,
     measure: str = "Estimate",
     digits: int = 2,
+    sides: tuple[str, str] | None = None,
 ) -> Axes:
     """Rows of estimates with their intervals, and the numbers beside them.
 
@@ -39,6 +40,7 @@ def draw_forest(
     log : a logarithmic axis, for ratios
     measure : title of the horizontal axis
     digits : decimals of the numbers at the right
+    sides : what lies left and right of the null ("lower", "higher"), written above it
 
     Returns
     -------
@@ -64,9 +66,14 @@ def draw_forest(
             elif kind == "pooled":
                 _diamond(ax, places[i], estimate[i], ends)
             elif kind == "prediction":
-                ax.plot(ends, [places[i]] * 2, color=style.DARK_BLUE, linewidth=2, linestyle=(0, (4, 2)))
+                ax.plot(ends, [places[i]] * 2, color=style.RESULT, linewidth=2, linestyle=(0, (4, 2)))
         _words(ax, frame, kinds, places, digits)
         _ticks(ax, left, right, log)
+        for side, at, align in zip(sides or (), (-6, 6), ("right", "left")):
+            arrow = f"← {side}" if align == "right" else f"{side} →"
+            place: Any = {"xy": (null, 1.0), "xycoords": ax.get_xaxis_transform(), "xytext": (at, 3)}
+            note = ax.annotate(arrow, **place, textcoords="offset points", ha=align, va="bottom")
+            style.plain(note).set(fontsize=style.letters(ax) - 1, color=style.MUTED)
         style.title_below(ax, measure)
     return ax
 
@@ -125,18 +132,18 @@ def _study(
     cut: tuple[bool, bool],
     size: float,
 ) -> None:
-    ax.plot(ends, [place] * 2, color=style.DARK_BLUE, linewidth=1.4, solid_capstyle="butt")
-    ax.plot([estimate], [place], marker="s", markersize=size, color=style.DARK_BLUE)
+    ax.plot(ends, [place] * 2, color=style.BEFORE, linewidth=1.4, solid_capstyle="butt")
+    ax.plot([estimate], [place], marker="s", markersize=size, color=style.BEFORE)
     for end, beyond, mark in zip(ends, cut, ("<", ">")):
         if beyond:
-            ax.plot([end], [place], marker=mark, markersize=6, color=style.DARK_BLUE, clip_on=False)
+            ax.plot([end], [place], marker=mark, markersize=6, color=style.BEFORE, clip_on=False)
 
 
 def _diamond(ax: Axes, place: float, estimate: float, ends: tuple[float, float]) -> None:
     ax.fill(
         [ends[0], estimate, ends[1], estimate],
         [place, place + 0.28, place, place - 0.28],
-        color=style.ORANGE,
+        color=style.RESULT,
         edgecolor=style.TEXT,
         linewidth=0.8,
         zorder=3,
@@ -167,8 +174,10 @@ def _words(ax: Axes, frame: pd.DataFrame, kinds: list[str], places: FloatArray, 
 
 def number_text(row: pd.Series, digits: int) -> str:
     """'0.88 (0.79 to 0.99)', with true minus signs; a prediction has an interval only."""
-    value, low, high = (style.minus(f"{float(row[c]):.{digits}f}") for c in COLUMNS[2:])
-    return f"({low} to {high})" if str(row["kind"]) == "prediction" else f"{value} ({low} to {high})"
+    value, low, high = (style.fixed(float(row[c]), digits) for c in COLUMNS[2:])
+    if str(row["kind"]) == "prediction":
+        return f"({low} to {high})"
+    return value if row["conf_low"] == row["conf_high"] else f"{value} ({low} to {high})"
 
 
 def _ticks(ax: Axes, left: float, right: float, log: bool) -> None:
@@ -197,11 +206,11 @@ def forest_alt(frame: pd.DataFrame, *, null: float = 1.0, log: bool = True, digi
     estimate = studies["estimate"].to_numpy(dtype=float)
     said = [f"Forest plot of {len(studies)} estimate{'s' * (len(studies) != 1)}."]
     if len(studies):
-        span = f"{estimate.min():.{digits}f} to {estimate.max():.{digits}f}"
+        span = f"{style.fixed(estimate.min(), digits)} to {style.fixed(estimate.max(), digits)}"
         below = int((estimate < null).sum())
         clear = int(((studies["conf_high"] < null) | (studies["conf_low"] > null)).sum())
         said.append(
-            f"They run from {style.minus(span)}; {below} lie below {null:g}, and {clear} of the intervals do not hold {null:g}."
+            f"They run from {span}; {below} lie below {null:g}, and {clear} of the intervals do not hold {null:g}."
         )
     for kind in ("pooled", "prediction"):
         said += [f"{row['label']}: {number_text(row, digits)}." for _, row in frame[kinds == kind].iterrows()]

@@ -56,10 +56,10 @@ def draw_love(
             marker="s",
             markersize=6,
             markerfacecolor="white",
-            markeredgecolor=style.ORANGE,
+            markeredgecolor=style.BEFORE,
             markeredgewidth=1.6,
         )
-        ax.plot(last, places, linestyle="none", marker="o", markersize=6, color=style.DARK_BLUE)
+        ax.plot(last, places, linestyle="none", marker="o", markersize=6, color=style.RESULT)
         width = 22 if narrow else 34
         style.label_ticks(ax, places, [style.wrapped(str(c), width) for c in rows["covariate"]])
         ax.set_ylim(-0.7, len(rows) - 0.3)
@@ -85,8 +85,8 @@ def _key(ax: Axes, before: str, after: str) -> None:
     from matplotlib.lines import Line2D
 
     marks = [
-        Line2D([], [], linestyle="none", marker="s", markersize=6, mfc="white", mec=style.ORANGE, mew=1.6),
-        Line2D([], [], linestyle="none", marker="o", markersize=6, color=style.DARK_BLUE),
+        Line2D([], [], linestyle="none", marker="s", markersize=6, mfc="white", mec=style.BEFORE, mew=1.6),
+        Line2D([], [], linestyle="none", marker="o", markersize=6, color=style.RESULT),
     ]
     key = ax.legend(
         marks,
@@ -118,4 +118,4 @@ def love_alt(frame: pd.DataFrame, *, threshold: float = 0.1) -> str:
         return said
     worst = int(np.nanargmax(last))
     value = float(frame["smd"].iloc[worst])
-    return f"{said} Largest after: {frame['covariate'].iloc[worst]}, {style.minus(f'{value:.2f}')}."
+    return f"{said} Largest after: {frame['covariate'].iloc[worst]}, {style.fixed(value, 2)}."

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 # Government Analysis Function palette. Contrast with white: 10.3, 3.0, 9.8, 3.2; neighbours differ by 3:1.
 DARK_BLUE, ORANGE, DARK_PINK, TURQUOISE = "#12436D", "#F46A25", "#801650", "#28A197"
+DARK_GREY = "#3D3D3D"
 TEXT, MUTED, RULE = "#1A1A1A", "#4D4D4D", "#BFBFBF"
+# Blue and orange are for the two arms wherever they occur; estimates are grey, what was pooled or matched is pink.
+BEFORE, RESULT = DARK_GREY, DARK_PINK
 SALT = "pdd-outcomes"  # SVG ids are hashes; a fixed salt makes them the same in every run
 NARROW = 4.5  # inches; under this a picture is made for a phone
 POINTS = 72.0
@@ -180,6 +183,12 @@ def spread(places: Sequence[float], gap: float, low: float, high: float) -> Floa
     answer = np.empty(len(wanted))
     answer[order] = moved
     return answer
+
+
+def fixed(x: float, digits: int) -> str:
+    """A number with so many decimals, with a true minus sign and never a negative zero."""
+    words = f"{abs(x):.{digits}f}"
+    return words if x >= 0 or not words.strip("0.") else "\N{MINUS SIGN}" + words
 
 
 def minus(words: str) -> str:

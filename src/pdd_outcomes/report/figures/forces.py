@@ -24,6 +24,7 @@ NAMES = {
     "hazard_ratio": "Hazard ratio",
 }
 WIDE, PHONE = 7.2, 3.4  # inches
+SIDES = ("lower", "higher")
 
 
 def pooled_measures(reading: Reading, analysis: Analysis, outcome: Outcome) -> list[tuple[str, float]]:
@@ -54,7 +55,9 @@ def forest_picture(
     when = "" if math.isnan(horizon) else f" within {reading.when(horizon)}"
 
     def draw(figure: Figure) -> None:
-        draw_forest(frame, figure.subplots(), null=null, log=ratio, measure=NAMES[measure], digits=digits)
+        draw_forest(
+            frame, figure.subplots(), null=null, log=ratio, measure=NAMES[measure], digits=digits, sides=SIDES
+        )
 
     name = label("fig-forest", analysis.id, outcome.id, measure)
     drawn = picture(
@@ -200,7 +203,15 @@ def gap_picture(reading: Reading, analysis: Analysis, outcome: Outcome) -> Pictu
     frame = pd.DataFrame(rows)
 
     def draw(figure: Figure) -> None:
-        draw_forest(frame, figure.subplots(), null=0.0, log=False, measure=NAMES["risk_difference"], digits=1)
+        draw_forest(
+            frame,
+            figure.subplots(),
+            null=0.0,
+            log=False,
+            measure=NAMES["risk_difference"],
+            digits=1,
+            sides=SIDES,
+        )
 
     name = label("fig-gap", analysis.id, outcome.id)
     drawn = picture(

@@ -44,7 +44,12 @@ def _escaped(words_: str) -> str:
 def _diagram(rows: pd.DataFrame, first: bool) -> str:
     came, out, left = (cells(rows, c, formats.count) for c in ("n_in", "n_excluded", "n_out"))
     steps = [
-        {"out": o, "left": n, "label": str(label_), "rule": str(rule)}
+        {
+            "out": o,
+            "left": n,
+            "label": formats.lower_first(str(label_)),
+            "rule": str(rule).removeprefix("none: "),
+        }
         for o, n, label_, rule in zip(out, left, rows["label"], rows["rule"])
     ]
     start = {"n": came[0], "words": "records came in" if first else "people in the study"}
@@ -68,11 +73,11 @@ def _matched(reading: Reading, analysis: Analysis) -> str:
     shown = ("n_treated", "matched_treated", "dropped_treated", "n_control", "matched_control", "ess_control")
     columns = [
         Column("Force" if not single else "Group"),
-        Column(f"{analysis.treated_label}: people", "count"),
-        Column("matched", "count"),
+        Column(analysis.treated_label, "count"),
+        Column("of them matched", "count"),
         Column("not matched", "count"),
-        Column(f"{analysis.control_label}: people", "count"),
-        Column("matched", "count"),
+        Column(analysis.control_label, "count"),
+        Column("of them matched", "count"),
         Column("effective", "count"),
     ]
     body = [list(row) for row in zip(names, *(cells(rows, c, formats.count) for c in shown))]

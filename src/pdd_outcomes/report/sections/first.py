@@ -132,7 +132,7 @@ def says(reading: Reading) -> str:
     judgement = words.judge(contrast, reading.rule)
     can = words.can_say(said, contrast, judgement)
     cannot = words.cannot_say(said, contrast, judgement, reading.estimand(analysis))
-    return html(piece("says", can=can, cannot=[*cannot, *map(str, reading.study["limits"])]))
+    return html(piece("says", can=can, cannot=cannot, limits=list(map(str, reading.study["limits"]))))
 
 
 def glance(reading: Reading) -> str:

@@ -12,7 +12,7 @@ from ..figures.forces import NAMES, forest_picture, pooled_measures
 from ..figures.picture import label
 from ..markdown import figure, heading, html, join, text
 from ..reading import CAUTIOUS, POOLED, Analysis, Number, Outcome, Reading
-from ..tables import Column, table
+from ..tables import Column, Group, table
 from .first import interval_cell, p_of
 
 
@@ -48,7 +48,7 @@ def _outcome(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
     if not measures:
         return ""
     shown = measures if outcome.main else measures[:1]
-    said = [s for m, h in measures for s in _sentences(reading, analysis, outcome, m, h)]
+    said = [_said(reading, analysis, outcome, m, h, first=not i) for i, (m, h) in enumerate(measures)]
     return join(
         heading(4, formats.upper_first(outcome.label), label("sec-forces", analysis.id, outcome.id)),
         *(figure(forest_picture(reading, analysis, outcome, m, h)) for m, h in shown),
@@ -57,26 +57,24 @@ def _outcome(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
     )
 
 
-def _sentences(
-    reading: Reading, analysis: Analysis, outcome: Outcome, measure: str, horizon: float
-) -> list[str]:
-    """What the pooling of one measure says; the name of the measure in front."""
+def _said(
+    reading: Reading, analysis: Analysis, outcome: Outcome, measure: str, horizon: float, *, first: bool
+) -> str:
+    """What the pooling of one measure says, its name in front; what holds for all of them only with the `first`."""
     wald = _one(reading, analysis, outcome, measure, horizon, "Wald")
     cautious = _one(reading, analysis, outcome, measure, horizon, CAUTIOUS)
     predicted = _one(reading, analysis, outcome, f"{measure} prediction", horizon, "")
     found = [
-        words_evidence.interval_choice(wald, cautious) if wald and cautious else "",
+        words_evidence.interval_choice(wald, cautious, advise=first) if wald and cautious else "",
         words_evidence.prediction_words(predicted) if predicted else "",
     ]
     row = _pooling(reading, analysis, outcome, measure)
-    if row is not None:
-        found.append(words_evidence.spread_words(_float(row["k"]), _float(row["i2"]), _float(row["q_p"])))
+    if row is not None and first:
+        found.append(words_evidence.spread_words(*(_float(row[c]) for c in ("k", "i2", "q_p"))))
         if bool(row["shared_controls"]):
-            found.append(
-                "Forces share comparison people, so their estimates are not independent; the pooled interval may be too narrow."
-            )
+            found.append(words_evidence.SHARED_CONTROLS)
     kept = " ".join(sentence for sentence in found if sentence)
-    return [f"{NAMES[measure]}. {kept}"] if kept else []
+    return f"{NAMES[measure]}: {formats.lower_first(kept)}" if kept else ""
 
 
 def _one(
@@ -100,48 +98,54 @@ def pooling_table(
     reading: Reading, analysis: Analysis, outcome: Outcome, measures: list[tuple[str, float]]
 ) -> str:
     """Pooled estimates by both kinds of interval, the prediction, and the statistics of heterogeneity."""
-    body: list[list[str | None]] = []
-    for measure, horizon in measures:
-        name = NAMES[measure] + ("" if math.isnan(horizon) else f", {reading.when(horizon)}")
-        for method in (CAUTIOUS, "Wald"):
-            number = _one(reading, analysis, outcome, measure, horizon, method)
-            if number is not None:
-                body.append([f"{name}: {method}", interval_cell(number), p_of(number)])
-        predicted = _one(reading, analysis, outcome, f"{measure} prediction", horizon, "")
-        if predicted is not None and math.isfinite(predicted.conf_low + predicted.conf_high):
-            body.append(
-                [f"{name}: a new force", words_evidence.shown_interval(predicted), formats.NOT_APPLICABLE]
-            )
-        row = _pooling(reading, analysis, outcome, measure)
-        if row is not None:
-            body.append([f"{name}: variance between forces (τ²)", _tau(row), formats.NOT_APPLICABLE])
-            share = _float(row["i2"])
-            i2 = formats.percent(share if share <= 1 else share / 100, 0) if math.isfinite(share) else None
-            q, df, p = (_float(row[c]) for c in ("q", "q_df", "q_p"))
-            body.append(
-                [
-                    f"{name}: I²; Q {formats.fixed(q, 1)} on {df:g} df" if math.isfinite(q) else f"{name}: I²",
-                    i2,
-                    formats.p_cell(p) if math.isfinite(p) else None,
-                ]
-            )
-    if not body:
-        return ""
+    groups = [
+        Group(
+            NAMES[m] + ("" if math.isnan(h) else f", {reading.when(h)}"),
+            _pooled_rows(reading, analysis, outcome, m, h),
+        )
+        for m, h in measures
+    ]
     return table(
-        f"Pooled over forces (REML): {formats.lower_first(outcome.label)}",
-        [Column("Measure"), Column("Estimate (interval)", "est"), Column("p", "p")],
-        body,
+        f"Pooled over forces by REML: {formats.lower_first(outcome.label)}",
+        [Column("Quantity"), Column("Estimate (interval)", "est"), Column("p", "p")],
+        groups,
         id=label("tbl-pooling", analysis.id, outcome.id),
     )
 
 
+def _pooled_rows(
+    reading: Reading, analysis: Analysis, outcome: Outcome, measure: str, horizon: float
+) -> list[list[str | None]]:
+    body: list[list[str | None]] = []
+    for method in (CAUTIOUS, "Wald"):
+        number = _one(reading, analysis, outcome, measure, horizon, method)
+        if number is not None:
+            body.append([f"Pooled, {method} interval", interval_cell(number), p_of(number)])
+    predicted = _one(reading, analysis, outcome, f"{measure} prediction", horizon, "")
+    if predicted is not None and math.isfinite(predicted.conf_low + predicted.conf_high):
+        span = words_evidence.shown_interval(predicted)
+        body.append(["Prediction interval for a new force", span, formats.NOT_APPLICABLE])
+    row = _pooling(reading, analysis, outcome, measure)
+    if row is None:
+        return body
+    share, q, df, p = (_float(row[c]) for c in ("i2", "q", "q_df", "q_p"))
+    tested = f"; Q {formats.fixed(q, 1)} on {df:g} df" if math.isfinite(q) else ""
+    i2 = formats.percent(share if share <= 1 else share / 100, 0) if math.isfinite(share) else None
+    body.append(["Variance between forces, τ²", _tau(row), formats.NOT_APPLICABLE])
+    body.append(
+        [f"Share of variance between forces, I²{tested}", i2, formats.p_cell(p) if math.isfinite(p) else None]
+    )
+    return body
+
+
 def _tau(row: pd.Series) -> str | None:
+    """The variance between forces with its interval, all with the decimals that its first two figures need."""
     tau2, low, high = (_float(row[c]) for c in ("tau2", "tau2_low", "tau2_high"))
     if math.isnan(tau2):
         return None
-    return formats.with_interval(tau2, low, high, _small) if math.isfinite(low + high) else _small(tau2)
+    places = max(3, 1 - math.floor(math.log10(tau2))) if tau2 > 0 else 3
 
+    def show(x: float) -> str:
+        return formats.fixed(x, places)
 
-def _small(x: float) -> str:
-    """A variance: three decimals, or as many as its first two figures need."""
-    return formats.fixed(x, max(3, 1 - math.floor(math.log10(x))) if x > 0 else 3)
+    return formats.with_interval(tau2, low, high, show) if math.isfinite(low + high) else show(tau2)

@@ -21,7 +21,8 @@ def sure(reading: Reading) -> str:
         html(gates_table(reading)),
         _tests(reading),
         heading(3, "What could still be wrong", "sec-limits"),
-        bullets([*_always(reading), *map(str, reading.study["limits"])]),
+        "The study's own limits stand beside the result in @sec-summary. Besides:",
+        bullets(_always(reading)),
     )
 
 
