@@ -34,6 +34,8 @@ def follow_up_days(protocol: Protocol, people: Any) -> Any:
 def event_outcomes(protocol: Protocol, tables: dict[str, pd.DataFrame], people: pd.DataFrame) -> pd.DataFrame:
     """Every outcome of the protocol for everyone in `people`: one row a person and outcome."""
     zero = people[["subject", "index_date", "follow_up_days"]].rename(columns={"subject": "person_id"})
+    # Past the longest horizon an offence would be counted only if it happened to be proven quickly.
+    zero = zero.assign(follow_up_days=np.minimum(zero["follow_up_days"], _longest(protocol)))
     with Engine({"zero": zero, **{n: tables[n] for n in ("offences", "treatments")}}) as engine:
         parts = [_outcome(engine, protocol, outcome) for outcome in protocol.outcomes]
     made = pd.concat(parts, ignore_index=True)
@@ -63,7 +65,11 @@ def _outcome(engine: Engine, protocol: Protocol, outcome: Outcome) -> pd.DataFra
 
 def _proof_limit(protocol: Protocol) -> int:
     assert protocol.cohort is not None
-    return int(max(*protocol.horizons, protocol.tau)) + protocol.cohort.waiting_days
+    return _longest(protocol) + protocol.cohort.waiting_days
+
+
+def _longest(protocol: Protocol) -> int:
+    return int(max(*protocol.horizons, protocol.tau))
 
 
 def _proven(engine: Engine, protocol: Protocol, outcome: Outcome) -> Any:
