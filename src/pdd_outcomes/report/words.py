@@ -213,27 +213,25 @@ def can_say(said: Said, contrast: Contrast, judgement: Judgement) -> list[str]:
             f"{fewer_more(number.estimate)} for every 100 people.{runs}",
             "A difference of this size is unlikely to be due to chance alone.",
         ]
-    return [
-        f"The two groups are too close, or the study too small, to say whether people in {said.treated} {did} less or more "
-        f"often than those in {said.control}.{runs}",
-        "Effects inside the interval, of either sign where it spans both, are all consistent with these figures.",
-    ]
+    first = (
+        f"The two groups are too close, or the study too small, to say whether people in {said.treated} {did} less or more often "
+        f"than people in {said.control}.{runs}"
+    )
+    return [first, "Any effect inside that interval is consistent with these figures."] if ends else [first]
 
 
 def cannot_say(said: Said, contrast: Contrast, judgement: Judgement, estimand: str) -> list[str]:
     """What the main result does not allow a reader to say."""
-    shown = contrast.difference is not None and contrast.difference.ok
-    lines = []
-    if shown and judgement.significant:
-        lines.append(
+    if contrast.shown is None:
+        return ["Whether there is an effect, in either direction."]
+    if judgement.significant:
+        lines = [
             "That the whole difference is an effect: people were not allotted to the groups by lot, and only recorded traits "
-            "could be made alike."
-        )
-        lines.append(f"That everyone in {said.treated} did better or worse: this is an average.")
-    elif shown:
-        lines.append("That there is no effect: not settled is not the same as none.")
+            "could be made alike.",
+            f"That everyone in {said.treated} did better or worse: this is an average.",
+        ]
     else:
-        lines.append("Whether there is an effect, in either direction.")
+        lines = ["That there is no effect: not settled is not the same as none."]
     if said.analysis.exposure == "force":
         lines.append(
             "What being diverted does for a person: everyone eligible in a scheme force is counted, diverted or not."

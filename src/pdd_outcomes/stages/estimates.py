@@ -170,6 +170,21 @@ def _estimate(
 def days(protocol: Protocol, time: Any) -> Any:
     """A time in the protocol's unit in days; a month is a twelfth of 365.25."""
     return np.asarray(time, dtype=float) * (DAYS_PER_MONTH if protocol.time_unit == "months" else 1.0)
+
+
+def _rows(bench: Workbench, comparison: Comparison, outcome: Outcome, result: TimeToEvent) -> pd.DataFrame:
+    """The result as rows of the study's one long table of estimates."""
+    protocol, analysis = bench.protocol, comparison.analysis
+    tidy = result.tidy().rename(columns={"term": "measure"})
+    tidy = tidy.loc[tidy["measure"] != "rmst_ratio"].reset_index(drop=True)
+    clusters = comparison.design.analysis_rows().clusters
+    words = (
+        "person"
+        if comparison.population == "unmatched"
+        else "matched set"
+        if len(clusters) == 1
+        else "matched set and person"
+    )
     overall = tidy["measure"] == "hazard_ratio"
     return tidy.assign(
         study=bench.study.name,

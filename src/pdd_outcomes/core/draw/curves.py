@@ -133,19 +133,7 @@ def _label_ends(ax: Axes, curves: Mapping[str, _Curve], labels: Mapping[str, str
             clip_on=False,
             zorder=4,
         )
-        style.plain(
-            ax.annotate(
-                text,
-                (end, float(places[i])),
-                xytext=(9, 0),
-                textcoords="offset points",
-                va="center",
-                ha="left",
-                fontsize=size,
-                annotation_clip=False,
-                linespacing=1.15,
-            )
-        )
+        style.stack(ax, text, (end, float(places[i])), right=9, ha="left")
 
 
 def curves_alt(

@@ -157,19 +157,19 @@ def _words(ax: Axes, frame: pd.DataFrame, kinds: list[str], places: FloatArray, 
     labels = [style.wrapped(str(label), 24 if narrow else 28, 1 if narrow else 2) for label in frame["label"]]
     if narrow:
         labels = [f"{label}\n{number}" if number else label for label, number in zip(labels, numbers)]
-    style.label_ticks(ax, places, labels)
+    bold = ["bold" if kind in ("pooled", "prediction") else "normal" for kind in kinds]
+    grey = [style.MUTED if kind == "not_estimable" else style.TEXT for kind in kinds]
+    style.label_ticks(ax, places, labels, [{"fontweight": w, "color": c} for w, c in zip(bold, grey)])
     reasons = [str(r) for r in frame["reason"]] if "reason" in frame.columns else [""] * len(frame)
-    for i, (tick, kind) in enumerate(zip(ax.get_yticklabels(), kinds)):
-        place, bold = float(places[i]), "bold" if kind in ("pooled", "prediction") else "normal"
-        beside: Any = {"transform": ax.get_yaxis_transform(), "ha": "left", "va": "center"}
-        tick.set_fontweight(bold)
+    beside: Any = {"xycoords": ax.get_yaxis_transform(), "ha": "left"}
+    for i, kind in enumerate(kinds):
+        place = float(places[i])
         if kind == "not_estimable":
-            tick.set_color(style.MUTED)
             ax.axhspan(place - 0.42, place + 0.42, color="#EDEDED", zorder=1.5)
             reason = style.wrapped(reasons[i] or "not estimable", 28 if narrow else 56)
-            style.plain(ax.text(0.02, place, reason, fontsize=size - 1, color=style.MUTED, **beside))
+            style.stack(ax, reason, (0.02, place), fontsize=size - 1, color=style.MUTED, **beside)
         elif not narrow:
-            style.plain(ax.text(1.03, place, numbers[i], fontsize=size, fontweight=bold, **beside))
+            style.stack(ax, numbers[i], (1.03, place), fontweight=bold[i], **beside)
 
 
 def number_text(row: pd.Series, digits: int) -> str:

@@ -143,9 +143,41 @@ def title_below(ax: Axes, words: str) -> None:
     ax.set_xlabel(words, fontsize=letters(ax), color=TEXT, parse_math=False)
 
 
-def label_ticks(ax: Axes, places: FloatArray, words: Sequence[str]) -> None:
-    """Words at places along the vertical axis, set as typed."""
-    ax.set_yticks(places.tolist(), list(words), parse_math=False)
+def stack(ax: Axes, words: str, xy: tuple[float, float], *, right: float = 0.0, **look: Any) -> None:
+    """Lines of words one above another, middled on a place, each a text of its own.
+
+    A text of several lines is set in SVG at the left edges that matplotlib's own font would have; in the reader's
+    font its right edges would be ragged.
+
+    Parameters
+    ----------
+    xy : where, in the coordinates `xycoords` among `look`
+    right : points to move right of it
+    """
+    size = float(look.pop("fontsize", letters(ax)))
+    lines = words.split("\n")
+    for i, line in enumerate(lines):
+        down = (i - (len(lines) - 1) / 2) * size * 1.2
+        note = ax.annotate(
+            line,
+            xy,
+            xytext=(right, -down),
+            textcoords="offset points",
+            va="center",
+            fontsize=size,
+            annotation_clip=False,
+            **look,
+        )
+        plain(note)
+
+
+def label_ticks(
+    ax: Axes, places: FloatArray, words: Sequence[str], looks: Sequence[dict[str, Any]] | None = None
+) -> None:
+    """Words left of places along the vertical axis, set as typed; `looks` are weights and colours of each."""
+    ax.set_yticks(places.tolist(), [""] * len(places))
+    for place, said, look in zip(places, words, looks or [{}] * len(words)):
+        stack(ax, said, (0.0, float(place)), right=-6, xycoords=ax.get_yaxis_transform(), ha="right", **look)
 
 
 def wrapped(words: str, width: int, lines: int = 2) -> str:

@@ -104,7 +104,7 @@ def _fold(reading: Reading, analysis: Analysis, outcome: Outcome, rows: pd.DataF
         Column(f"{analysis.treated_label}: risk (interval)", "pct"),
         Column(f"{analysis.control_label}: risk (interval)", "pct"),
     ]
-    caption = f"Cumulative risk of {formats.lower_first(outcome.label)}, month by month"
+    caption = f"Cumulative risk of {formats.lower_first(outcome.label)}, month by month: {analysis.label}"
     content = table(caption, columns, body, id=label("tbl-curve", analysis.id, outcome.id))
     return fold("The numbers behind this figure", content)
 
@@ -135,7 +135,7 @@ def at_risk_table(reading: Reading, analysis: Analysis, outcome: Outcome) -> str
         groups.append(Group(title, body))
     columns = [Column("Group"), *(Column("Start" if t == 0 else reading.when(t), "count") for t in times)]
     return table(
-        f"Numbers at risk: {formats.lower_first(outcome.label)}, matched people",
+        f"Numbers at risk: {formats.lower_first(outcome.label)}, matched people ({analysis.label})",
         columns,
         groups,
         id=label("tbl-risk", analysis.id, outcome.id),

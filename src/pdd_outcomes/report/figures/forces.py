@@ -172,7 +172,7 @@ def _forest_fold(
         Column("p", "p"),
     ]
     content = table(
-        f"{NAMES[measure]} by force: {formats.lower_first(outcome.label)}{when}",
+        f"{NAMES[measure]} by force: {formats.lower_first(outcome.label)}{when} ({analysis.label})",
         columns,
         body,
         id=label("tbl-forest", analysis.id, outcome.id, measure),

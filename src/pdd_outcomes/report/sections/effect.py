@@ -103,48 +103,43 @@ def _interval_note(reading: Reading, analysis: Analysis, outcome: Outcome) -> li
 
 def times_table(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
     """Restricted means and hazard ratios beside each other: a hazard ratio never alone."""
-    rows = [*_mean_rows(reading, analysis, outcome), *_hazard_rows(reading, analysis, outcome)]
-    if not rows:
+    hazards = _hazard_rows(reading, analysis, outcome)
+    groups = [*_mean_rows(reading, analysis, outcome), *([Group("Hazard ratio", hazards)] if hazards else [])]
+    if not groups:
         return ""
-    columns = [Column("Measure"), Column("Estimate (interval)", "est"), Column("p", "p")]
     return table(
-        f"Time free of {formats.lower_first(outcome.label)}, and hazard ratios; to be read beside the risks above",
-        columns,
-        rows,
+        f"Time free of {formats.lower_first(outcome.label)}, and hazard ratios, to be read beside the risks ({analysis.label})",
+        [Column("Measure"), Column("Estimate (interval)", "est"), Column("p", "p")],
+        groups,
         id=label("tbl-times", analysis.id, outcome.id),
     )
 
 
-def _mean_rows(reading: Reading, analysis: Analysis, outcome: Outcome) -> list[list[str | None]]:
+def _mean_rows(reading: Reading, analysis: Analysis, outcome: Outcome) -> list[Group]:
     found: list[list[str | None]] = []
+    title = ""
     for measure, who in (
         ("rmst_treated", analysis.treated_label),
         ("rmst_control", analysis.control_label),
-        ("rmst_difference", "difference"),
+        ("rmst_difference", "Difference"),
     ):
         number = reading.number(analysis, outcome, measure)
         if number is None:
             continue
         limit = reading.when(number.horizon if math.isfinite(number.horizon) else float(reading.study["tau"]))
-        name = f"Mean {number.scale} free of the outcome, of the first {limit}: {formats.lower_first(who)}"
-        found.append(
-            [
-                name,
-                interval_cell(number),
-                p_of(number) if measure == "rmst_difference" else formats.NOT_APPLICABLE,
-            ]
-        )
-    return found
+        title = f"Mean {number.scale} free of the outcome, of the first {limit}"
+        p = p_of(number) if measure == "rmst_difference" else formats.NOT_APPLICABLE
+        found.append([who, interval_cell(number), p])
+    return [Group(title, found)] if found else []
 
 
 def _hazard_rows(reading: Reading, analysis: Analysis, outcome: Outcome) -> list[list[str | None]]:
     found: list[list[str | None]] = []
-    overall = reading.rows(analysis, outcome, "hazard_ratio")
-    for number in overall:
+    for number in reading.rows(analysis, outcome, "hazard_ratio"):
         kind = f" ({number.se_method})" if number.group == POOLED else ""
-        found.append([f"Hazard ratio, whole follow-up{kind}", interval_cell(number), p_of(number)])
+        found.append([f"Whole follow-up{kind}", interval_cell(number), p_of(number)])
     for number in reading.rows(analysis, outcome, "hazard_ratio_interval"):
-        found.append([f"Hazard ratio, {period(reading, number)}", interval_cell(number), p_of(number)])
+        found.append([formats.upper_first(period(reading, number)), interval_cell(number), p_of(number)])
     return found
 
 

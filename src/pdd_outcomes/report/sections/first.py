@@ -45,7 +45,12 @@ def headline(reading: Reading) -> str:
     analysis, outcome = reading.lead, reading.main
     if not reading.has_effects:
         answer = "The question is not answered here: no effect was estimated."
-        facts = [_fact("For whom", f"{analysis.population}.")]
+        failed = [
+            words_evidence.gate_words(str(g["gate"]), g["limit"], g["value"], False)
+            for g in reading.failed_gates.to_dict("records")
+        ]
+        facts = [_fact("For whom", f"{analysis.population}."), _fact("Why", " ".join(failed))]
+        facts = [f for f in facts if f["words"]]
         return html(piece("answer", answer=answer, figures=[], facts=facts))
     contrast = reading.contrast(analysis, outcome)
     said = words.Said(analysis, outcome, reading.when(contrast.horizon))
@@ -143,10 +148,10 @@ def glance(reading: Reading) -> str:
     groups = [Group(a.label, [_glance_row(reading, a, o) for o in reading.outcomes]) for a in reading.analyses]
     columns = [
         Column("Outcome"),
+        Column("Difference in 100 (interval)", "est"),
+        Column("Verdict"),
         Column("Treated, in 100", "est"),
         Column("Comparison, in 100", "est"),
-        Column("Difference (interval)", "est"),
-        Column("Verdict"),
     ]
     shown = table(
         f"Every comparison at a glance: people in 100 with the outcome within {when}, matched groups",
@@ -168,10 +173,10 @@ def _glance_row(reading: Reading, analysis: Analysis, outcome: Outcome) -> list[
     judgement = words.judge(contrast, reading.rule)
     return [
         formats.upper_first(outcome.label),
-        number_cell(contrast.treated),
-        number_cell(contrast.control),
         interval_cell(contrast.difference),
         words.verdict_words(judgement),
+        number_cell(contrast.treated),
+        number_cell(contrast.control),
     ]
 
 

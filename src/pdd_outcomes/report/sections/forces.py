@@ -106,7 +106,7 @@ def pooling_table(
         for m, h in measures
     ]
     return table(
-        f"Pooled over forces by REML: {formats.lower_first(outcome.label)}",
+        f"Pooled over forces by REML: {formats.lower_first(outcome.label)} ({analysis.label})",
         [Column("Quantity"), Column("Estimate (interval)", "est"), Column("p", "p")],
         groups,
         id=label("tbl-pooling", analysis.id, outcome.id),

@@ -21,7 +21,7 @@ def sure(reading: Reading) -> str:
         html(gates_table(reading)),
         _tests(reading),
         heading(3, "What could still be wrong", "sec-limits"),
-        "The study's own limits stand beside the result in @sec-summary. Besides:",
+        "The study's own limits stand beside the result [at the top](#sec-summary). Besides:",
         bullets(_always(reading)),
     )
 
