@@ -17,7 +17,7 @@ from pdd_outcomes.release.findings import TABLES, Findings
 SHA = "5f" * 32
 FORCES = ("Alder", "Birch", "Cedar", "Elm", "Hawthorn", "Hazel", "Juniper", "Larch", "Rowan")
 EFFECTS = (0.8844, 0.7099, 0.9920, 0.9786, 0.7956, 1.1418, 0.9674, 0.9439, 0.6723)
-MONTH = 365.25 / 12
+MONTH = 365 / 12
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -26,7 +26,9 @@ Name = Annotated[str, typer.Argument(metavar="STUDY", help="A folder under analy
 Root = Annotated[
     Path, typer.Option("--root", help="The project's folder, which holds analyses/.", show_default=False)
 ]
-Engine = Annotated[str, typer.Option("--engine", help="auto, quarto or embedded.")]
+Engine = Annotated[
+    Literal["auto", "quarto", "embedded"], typer.Option("--engine", help="What renders the page.")
+]
 HERE = Path()
 
 

@@ -143,7 +143,7 @@ def curve_counts(
     event_time, end = rng.exponential(1 / hazard, n), rng.uniform(365, 1096, n)
     time = np.ceil(np.minimum(event_time, end))
     if months:
-        time = np.ceil(time / 30.4375)
+        time = np.ceil(time / (365 / 12))
     event = event_time <= end
     names = {
         "analysis": "person",

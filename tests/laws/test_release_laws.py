@@ -136,7 +136,7 @@ def test_nobodys_own_day_is_in_a_curve(seed: int) -> None:
     """Moving everyone to another day of the same month changes nothing."""
     rng = np.random.default_rng(seed)
     month, event = rng.integers(0, 30, 600), rng.random(600) < 0.5
-    last = np.round((month + 1) * 30.4375)
+    last = np.round((month + 1) * 365 / 12)
     times = [last - rng.integers(1, 29, 600) for _ in range(2)]
     curves = []
     for time in times:

@@ -58,7 +58,9 @@ def build_cohort(protocol: Protocol, tables: Mapping[str, pd.DataFrame]) -> Coho
         else _from_person_table(protocol, tables["person"])
     )
     if cohort.people.empty:
-        said = "; ".join(f"{r.rule}: {r.n_excluded}" for r in cohort.flow.itertuples() if r.n_excluded)
+        said = "; ".join(
+            f"{r['rule']}: {r['n_excluded']}" for r in cohort.flow.to_dict("records") if r["n_excluded"]
+        )
         raise DataError(
             f"nobody is eligible. Excluded: {said or 'none, there were no rows'}. Check the window and the codes."
         )

@@ -99,7 +99,9 @@ def _run_row(protocol: Protocol, cases: Cases, case: Case) -> Iterator[str]:
     extract = validate_person_table(pd.DataFrame([text], dtype=str), protocol, quarantine_limit=1.0)
     expect = case.expect
     try:
-        people = build_cohort(protocol, extract.tables).people if len(extract.tables["person"]) else pd.DataFrame()
+        people = (
+            build_cohort(protocol, extract.tables).people if len(extract.tables["person"]) else pd.DataFrame()
+        )
     except DataError:
         people = pd.DataFrame()
     included = len(people) == 1

@@ -36,7 +36,9 @@ class Coding:
             known = self.levels[name]
             if set(levels) - {*known, "?"}:
                 take.problem(f"covariates={name!r} has a level that the model was not fitted with.")
-            columns.extend((np.array([*levels, "?"], object)[codes] == level).astype(float) for level in known[1:])
+            columns.extend(
+                (np.array([*levels, "?"], object)[codes] == level).astype(float) for level in known[1:]
+            )
         take.check()
         return np.column_stack(columns)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .columns import FloatArray
 
-DAYS_PER_MONTH = 365.25 / 12
+DAYS_PER_MONTH = 365 / 12  # so that 12 months are 365 days, and 36 are 1,095
 
 
 def tie(*times: FloatArray) -> tuple[FloatArray, ...]:

@@ -76,7 +76,7 @@ def whitened(matrix: ModelMatrix, treated: BoolArray) -> FloatArray:
     `S` is the covariance within the arms, pooled: one that included the difference between the arms
     would discount exactly the direction in which they differ. Rubin (1980) Biometrics 36:293-298.
     """
-    x, terms = matrix.values, matrix.terms
+    x, terms = np.ascontiguousarray(matrix.values), matrix.terms
     refuse_unidentified(x, terms)
     within = x.copy()
     for arm in (treated, ~treated):

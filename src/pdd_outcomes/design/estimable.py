@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..core.columns import BoolArray, FloatArray
 from ..core.errors import DataError
+from .loops import add_products, column_extent
 
-BLOCK = 2048  # rows taken at a time: what fits a processor's cache
 SUSPECT = 1e-8  # squared share of a column left over, below which it is looked at directly
 ALIASED = 1e-7  # the share itself, below which R's glm calls a term aliased
 AT_MOST_TERMS = 6  # named in a message
 
 
-def blocks(n: int) -> Iterator[slice]:
-    """Slices of at most BLOCK rows that cover 0..n-1 in order."""
-    return (slice(i, min(i + BLOCK, n)) for i in range(0, n, BLOCK))
-
-
 def centre_and_scale(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean and SD of each column of an (n, p) matrix: two (p,) arrays; the SD of a constant is exactly 0."""
-    centre = values.mean(axis=0)
-    scale = values.std(axis=0)
-    scale[values.max(axis=0) == values.min(axis=0)] = 0.0
+    centre, scale, low, high = column_extent(values)
+    scale[low == high] = 0.0
     return centre, scale
 
 
@@ -46,22 +40,16 @@ def refuse_unidentified(values: FloatArray, terms: Sequence[str]) -> None:
     ][: int(constant.any())]
     moving = np.flatnonzero(~constant)
     if len(moving):
-        moment = _correlation(values[:, moving], centre[moving], scale[moving])
-        for at, weights in _aliased(values[:, moving], centre[moving], scale[moving], moment):
+        still = np.ascontiguousarray(values[:, moving] if constant.any() else values)
+        moment = np.zeros((len(moving), len(moving)))
+        add_products(still, centre[moving], scale[moving], moment)
+        for at, weights in _aliased(still, centre[moving], scale[moving], moment / len(still)):
             others = [terms[moving[j]] for j in np.flatnonzero(np.abs(weights) > 1e-6)]
             problems.append(
                 f"{terms[moving[at]]!r} is a linear combination of {_listed(others)}. Leave one of them out."
             )
     if problems:
         raise DataError(problems)
-
-
-def _correlation(values: FloatArray, centre: FloatArray, scale: FloatArray) -> FloatArray:
-    total = np.zeros((values.shape[1], values.shape[1]))
-    for rows in blocks(len(values)):
-        z = (values[rows] - centre) / scale
-        total += z.T @ z
-    return total / len(values)
 
 
 def _aliased(
@@ -79,11 +67,10 @@ def _aliased(
             # The moments have lost half their digits here, so look at the column itself.
             contrast = -weights
             contrast[j] = 1.0
-            square = sum(
-                float((((values[r] - centre) / scale) @ contrast) ** 2 @ np.ones(r.stop - r.start))
-                for r in blocks(len(values))
-            )
-            if np.sqrt(square / len(values)) < ALIASED:
+            left_over = np.zeros(len(values))
+            for k in np.flatnonzero(contrast):
+                left_over += (values[:, k] - centre[k]) / scale[k] * contrast[k]
+            if left_over.std() < ALIASED:
                 found.append((j, weights))
                 continue
         kept.append(j)

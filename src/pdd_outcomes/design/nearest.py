@@ -19,25 +19,16 @@ known to (a logistic fit is converged to about 1e-8) decide nothing either.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import njit
 
 from ..core.columns import BoolArray, FloatArray, IntArray
+from .loops import compiled
 
 ALIKE = 1e-6
 ROUNDING = 1e-10
 NOBODY = np.inf  # the score of the wall between two strata: further than any caliper
-
-Loop = TypeVar("Loop", bound=Callable[..., Any])
-
-
-def compiled(loop: Loop) -> Loop:
-    """The loop as machine code, with its Python signature kept for the type checker."""
-    return cast(Loop, njit(cache=True)(loop))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

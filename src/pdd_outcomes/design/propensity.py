@@ -14,7 +14,8 @@ from ..core.columns import BoolArray, Columns, FloatArray
 from ..core.errors import DataError, UsageError, choose
 from ..core.formula import model_matrix
 from ..core.results import Shown, tidy_frame
-from .estimable import blocks, centre_and_scale, refuse_unidentified, separation_problem
+from .estimable import centre_and_scale, refuse_unidentified, separation_problem
+from .loops import logistic_sums
 from .overlap import overlap_counts
 
 STEPS = 60
@@ -124,8 +125,9 @@ def propensity_score(
     matrix = model_matrix(data, covariates=covariates, formula=formula)
     if not matrix.terms:
         raise UsageError("The model has no terms: every covariate has one level only.")
-    refuse_unidentified(matrix.values, matrix.terms)
-    return fit_logistic(matrix.values, matrix.terms, treated, role=f"treatment={treatment!r}")
+    values = np.ascontiguousarray(matrix.values)
+    refuse_unidentified(values, matrix.terms)
+    return fit_logistic(values, matrix.terms, treated, role=f"treatment={treatment!r}")
 
 
 def fit_logistic(
@@ -136,11 +138,10 @@ def fit_logistic(
     Columns are centred and scaled for the arithmetic and their coefficients taken back after it.
     """
     centre, scale = centre_and_scale(values)
-    y = treated.astype(float)
-    share = float(y.mean())
+    share = float(treated.mean())
     beta = np.zeros(values.shape[1] + 1)
     beta[0] = np.log(share / (1 - share))
-    loglik, gradient, information, reach = _sums(values, centre, scale, y, beta)
+    loglik, gradient, information, reach = _sums(values, centre, scale, treated, beta)
     null, checked, decrement, step_number = loglik, False, np.inf, 0
     while decrement > CLOSE_ENOUGH and step_number < STEPS:
         step_number += 1
@@ -148,7 +149,9 @@ def fit_logistic(
         step = _solve(information, gradient)
         decrement = float(np.sqrt(abs(gradient @ step))) if np.isfinite(step).all() else np.nan
         if np.isfinite(decrement):
-            beta, (loglik, gradient, information, reach) = _uphill(values, centre, scale, y, beta, step, loglik)
+            beta, (loglik, gradient, information, reach) = _uphill(
+                values, centre, scale, treated, beta, step, loglik
+            )
         if not checked and (not np.isfinite(decrement) or (reach > FAR_OUT and reach > before + 0.5)):
             checked = True
             _refuse_separation(values, terms, treated, role)
@@ -178,23 +181,12 @@ def fit_logistic(
 Sums = tuple[float, FloatArray, FloatArray, float]
 
 
-def _sums(values: FloatArray, centre: FloatArray, scale: FloatArray, y: FloatArray, beta: FloatArray) -> Sums:
-    """Log likelihood, score and information at `beta` (p + 1,), and the largest |linear predictor|.
-
-    Sums over people, a block at a time; the rows of another site could be added to them.
-    """
-    p = len(beta)
-    loglik, gradient, information, reach = 0.0, np.zeros(p), np.zeros((p, p)), 0.0
-    for rows in blocks(len(y)):
-        z = np.ones((rows.stop - rows.start, p))
-        np.divide(values[rows] - centre, scale, out=z[:, 1:])
-        eta = z @ beta
-        mean = special.expit(eta)
-        loglik += float(y[rows] @ eta - np.logaddexp(0.0, eta).sum())
-        gradient += z.T @ (y[rows] - mean)
-        reach = max(reach, float(np.abs(eta).max()))
-        z *= np.sqrt(mean * (1 - mean))[:, None]
-        information += z.T @ z
+def _sums(
+    values: FloatArray, centre: FloatArray, scale: FloatArray, treated: BoolArray, beta: FloatArray
+) -> Sums:
+    """Log likelihood, score and information at `beta` (p + 1,), and the largest |linear predictor|."""
+    gradient, information = np.zeros(len(beta)), np.zeros((len(beta), len(beta)))
+    loglik, reach = logistic_sums(values, centre, scale, treated, beta, gradient, information)
     return loglik, gradient, information, reach
 
 
@@ -202,18 +194,18 @@ def _uphill(
     values: FloatArray,
     centre: FloatArray,
     scale: FloatArray,
-    y: FloatArray,
+    treated: BoolArray,
     beta: FloatArray,
     step: FloatArray,
     loglik: float,
 ) -> tuple[FloatArray, Sums]:
     """The Newton step, halved until the likelihood does not fall."""
     for _ in range(30):
-        sums = _sums(values, centre, scale, y, beta + step)
+        sums = _sums(values, centre, scale, treated, beta + step)
         if sums[0] >= loglik - 1e-10 * abs(loglik):
             return beta + step, sums
         step = step / 2
-    return beta, _sums(values, centre, scale, y, beta)
+    return beta, _sums(values, centre, scale, treated, beta)
 
 
 def _solve(information: FloatArray, right: FloatArray) -> FloatArray:

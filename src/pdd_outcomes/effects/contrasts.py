@@ -133,8 +133,8 @@ def hazard_row(
     entry = "entry" if start > 0 else None
     try:
         fit = cox(frame, "time", "event", covariates=["treated"], entry=entry, weights="weight", cluster=names)
-    except DataError as error:
-        return _missing(measure, "ratio", str(error.problems[0]), keys), None
+    except DataError as problem:
+        return _missing(measure, "ratio", str(problem.problems[0]), keys), None
     error = float(np.sqrt(fit.covariance[0, 0]))
     return _row(measure, "ratio", float(fit.coefficients[0]), error, keys, level, 0.0), fit
 
@@ -152,7 +152,7 @@ def _row(
     measure: str, scale: str, value: float, error: float, keys: Mapping[str, Any], level: float, null: float
 ) -> Row:
     """One standard row. Of a ratio the value comes as its log: estimate and limits go to the ratio scale."""
-    tidy = tidy_frame([measure], value, error, level=level, null=null).iloc[0].to_dict()
+    tidy: Row = tidy_frame([measure], value, error, level=level, null=null).to_dict("records")[0]  # type: ignore[assignment]
     if scale == "ratio":
         tidy |= {c: float(np.exp(tidy[c])) for c in ("estimate", "conf_low", "conf_high")}
     if scale == "probability":

@@ -114,7 +114,7 @@ def mcnemar(design: Design, outcomes: pd.DataFrame, *, outcome: str) -> Hypothes
     first = pd.Series(y[rows.row[treated]], index=sets[treated]).sort_index()
     second = pd.Series(y[rows.row[~treated]], index=sets[~treated]).sort_index()
     table = pd.crosstab(first, second).reindex(index=[0.0, 1.0], columns=[0.0, 1.0], fill_value=0)
-    if table.iloc[0, 1] + table.iloc[1, 0] == 0:
+    if np.fliplr(table.to_numpy()).diagonal().sum() == 0:
         raise DataError("no pair is discordant, so McNemar's test has nothing to go by.")
     result = test(table.to_numpy(), exact=False, correction=False)
     detail = table.set_axis(["treated 0", "treated 1"]).set_axis(["control 0", "control 1"], axis=1)

@@ -73,8 +73,7 @@ class TimeToEvent(Shown):
         cuts = [0.0, *self.intervals, last]
         if self.intervals:
             rows += [
-                hazard_row(self.sample, a, b, wanted, "hazard_ratio_interval")[0]
-                for a, b in pairwise(cuts)
+                hazard_row(self.sample, a, b, wanted, "hazard_ratio_interval")[0] for a, b in pairwise(cuts)
             ]
         return pd.DataFrame(rows).reindex(columns=list(COLUMNS))
 
@@ -158,7 +157,7 @@ def time_to_event(
         float(tau),
         cuts,
         level,
-        tuple(design.ess),
+        (design.ess.treated, design.ess.control),
         _curves(sample, level),
         fit,
         sample,

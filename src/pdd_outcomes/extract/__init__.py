@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from ..core.errors import DataError
 from ..protocol import Protocol
 from .contract import CONTRACT
@@ -31,7 +33,8 @@ def read_extract(protocol: Protocol, folder: Path) -> Extract:
             raise DataError("person: the folder holds neither person.csv nor person.parquet.")
         return validate_person_table(read_text(path), protocol)
     found = {name: path for name in CONTRACT if (path := find_table(folder, name)) is not None}
-    raw, problems = {}, []
+    raw: dict[str, pd.DataFrame] = {}
+    problems: list[str] = []
     for name, path in found.items():
         try:
             raw[name] = read_text(path)

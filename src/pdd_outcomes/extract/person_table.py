@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -86,7 +88,7 @@ def validate_person_table(
     return extract
 
 
-def _column(text: pd.Series[str]) -> pd.Series:  # type: ignore[type-arg]
+def _column(text: pd.Series[str]) -> pd.Series[Any]:
     blank = text == ""
     number = text.str.fullmatch(NUMBER)
     leading = text.str.fullmatch(r"[-+]?0\d+")  # a code such as 0123, which a number would change

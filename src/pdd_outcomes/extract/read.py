@@ -62,7 +62,7 @@ def _csv(path: Path) -> pd.DataFrame:
         )
     if frame.columns.has_duplicates or (frame.columns == "").any():
         raise DataError(f"{path.name}: a column name is blank or occurs twice. Name every column once.")
-    return frame.apply(lambda column: column.str.strip())
+    return pd.DataFrame({name: column.str.strip() for name, column in frame.items()})
 
 
 def _parquet(path: Path) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -100,7 +101,7 @@ def validate(
         breaches[name] = Breaches(name, len(frame))
         typed[name] = _typed(frame, table, breaches[name], np.datetime64(cut))
         _keys(frame, table, breaches[name])
-    for name, table in CONTRACT.items():
+    for table in CONTRACT.values():
         _references(typed, table, breaches)
     tables = {name: frame.loc[~breaches[name].bad].reset_index(drop=True) for name, frame in typed.items()}
     quality = quality_frame({n: len(f) for n, f in typed.items()}, {n: len(f) for n, f in tables.items()})
@@ -127,15 +128,17 @@ def quality_frame(rows_in: Mapping[str, int], rows_ok: Mapping[str, int]) -> pd.
 def check_limit(extract: Extract, limit: float) -> None:
     """Stop where more than the tolerated share of a table is quarantined."""
     problems = []
-    for row in extract.quality.itertuples():
-        share = row.rows_quarantined / row.rows_in if row.rows_in else 0.0
+    for row in extract.quality.to_dict("records"):
+        share = row["rows_quarantined"] / row["rows_in"] if row["rows_in"] else 0.0
         if share > limit:
-            rules = extract.quarantine.loc[extract.quarantine["table"] == row.table]
+            rules = extract.quarantine.loc[extract.quarantine["table"] == row["table"]]
             worst = rules.groupby(["column", "rule"]).size().sort_values(ascending=False).head(3)
-            said = "; ".join(f"{c}: {r} ({k} rows)" for (c, r), k in worst.items())
+            said = "; ".join(
+                f"{c}: {r} ({k} rows)" for c, r, k in worst.reset_index(name="k").itertuples(index=False)
+            )
             first = ", ".join(str(r) for r in sorted(set(rules["row"]))[:5])
             problems.append(
-                f"{row.table}: {row.rows_quarantined} of {row.rows_in} rows break the contract, more than the protocol's "
+                f"{row['table']}: {row['rows_quarantined']} of {row['rows_in']} rows break the contract, more than the protocol's "
                 f"quarantine_limit of {limit:.1%}: {said}. First rows: {first}. Mend the extract, or raise the limit with a reason."
             )
     if problems:
@@ -178,7 +181,7 @@ def _typed(frame: pd.DataFrame, table: Table, breaches: Breaches, cut: np.dateti
 
 def _parse(
     text: pd.Series[str], blank: BoolArray, column: Column, breaches: Breaches, cut: np.datetime64
-) -> pd.Series:  # type: ignore[type-arg]
+) -> pd.Series[Any]:
     if column.kind == "text":
         odd = (
             text.str.contains(r"[\x00-\x08\x0b-\x1f]", regex=True).to_numpy()

@@ -21,7 +21,9 @@ def plan_text(protocol: Protocol) -> str:
         f"Statistical analysis plan, version {protocol.version}. Study `{protocol.study}`, protocol hash `{protocol.sha256}`.",
     ]
     if protocol.synthetic:
-        parts.append("**The data are synthetic.** The results show what the software does, and say nothing about real people.")
+        parts.append(
+            "**The data are synthetic.** The results show what the software does, and say nothing about real people."
+        )
     parts += ["## Question", protocol.question]
     if protocol.background:
         parts += ["## Background", protocol.background]
@@ -108,7 +110,11 @@ def _analysis(p: Protocol, a: Analysis) -> list[str]:
     matching = (
         f"Logistic propensity score: {score}. Nearest neighbour on the logit, {d.ratio} to each, "
         f"{'with' if d.replace else 'without'} replacement, {d.order} score first"
-        + (f", caliper {d.caliper:g} {'SD' if d.caliper_scale == 'sd' else 'logits'}" if d.caliper is not None else ", no caliper")
+        + (
+            f", caliper {d.caliper:g} {'SD' if d.caliper_scale == 'sd' else 'logits'}"
+            if d.caliper is not None
+            else ", no caliper"
+        )
         + (f", exact on {', '.join(d.exact)}" if d.exact else "")
         + ". If the caliper drops exposed people, the estimand is renamed (FSATT: those who could be matched) and they are described."
     )

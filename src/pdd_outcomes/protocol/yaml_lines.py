@@ -76,6 +76,7 @@ class Document:
             return self._mapping(node, place, above)
         if isinstance(node, SequenceNode):
             return [self._plain(item, (*place, i), above) for i, item in enumerate(node.value)]
+        assert isinstance(node, ScalarNode)
         return self._scalar(node, place)
 
     def _mapping(self, node: MappingNode, place: Path_, above: set[int]) -> dict[str, Any]:

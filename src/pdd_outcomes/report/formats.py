@@ -6,6 +6,8 @@ import math
 import re
 from collections.abc import Callable, Sequence
 
+from ..core.times import DAYS_PER_MONTH
+
 MINUS = "\N{MINUS SIGN}"
 HIDDEN, MISSING, NOT_APPLICABLE = "[c]", "[x]", "[z]"  # as government statistics mark them
 KEY = {
@@ -13,7 +15,6 @@ KEY = {
     MISSING: "not available: it could not be estimated, or follow-up ends first",
     NOT_APPLICABLE: "not applicable",
 }
-DAYS_PER_MONTH = 365.25 / 12
 SMALLEST_P = 0.001
 _PLACES = (
     "forces",

@@ -11,11 +11,11 @@ from .environment import package_versions, source_sha
 
 def doctor_text() -> str:
     """Versions, report engines with the reason for the automatic choice, and the methods there are."""
-    from ..report.engine import describe_engines
+    from ..report.engine import choose_engine
 
     lines = [f"pdd-outcomes {__version__} (source {source_sha()[:12]})"]
     lines += [f"  {name} {version}" for name, version in package_versions().items()]
-    lines += ["report engines", *(f"  {line}" for line in describe_engines())]
+    lines += [f"report {choose_engine('auto')}"]
     lines += [f"make: {'found' if shutil.which('make') else 'not found; use `pdd run STUDY`'}"]
     lines += [
         "matching methods",

@@ -168,7 +168,7 @@ def _estimate(
 
 
 def days(protocol: Protocol, time: Any) -> Any:
-    """A time in the protocol's unit in days; a month is a twelfth of 365.25."""
+    """A time in the protocol's unit in days; a month is a twelfth of 365."""
     return np.asarray(time, dtype=float) * (DAYS_PER_MONTH if protocol.time_unit == "months" else 1.0)
 
 

@@ -62,7 +62,7 @@ def _pool(part: pd.DataFrame, ci: str, level: float) -> Pooled:
 
 def _row(part: pd.DataFrame, result: Pooled, words: str) -> dict[str, Any]:
     move = np.exp if _is_ratio(part) else float
-    row = part.iloc[0].to_dict()
+    row: dict[str, Any] = {str(k): v for k, v in part.iloc[0].items()}
     nothing = {c: np.nan for c in row if c.startswith(("n_", "events_", "ess_"))}
     return {
         **row,

@@ -11,7 +11,7 @@ from typing import Any
 from ..core.errors import DisclosureError, GateError
 from ..release.findings import read_findings
 from ..release.scan import dates_in, scan_html, strings
-from ..report.engine import render
+from ..report.engine import Engine, render
 from ..report.page import Study as Page
 from ..report.site import IndexEntry, write_index
 from ..report.source import page_source
@@ -21,7 +21,7 @@ from .runner import Log, read_manifest
 from .study import Study, studies
 
 
-def render_study(study: Study, *, engine: str, log: Log) -> Path:
+def render_study(study: Study, *, engine: Engine, log: Log) -> Path:
     """Render the study's report from its released findings; the page is put in place only when whole and scanned.
 
     Raises
@@ -59,14 +59,18 @@ def render_study(study: Study, *, engine: str, log: Log) -> Path:
     write_text(study.folder("report") / "entry.json", canonical_json(described))
     failed = gates_failed(read_findings(findings)["gates"])
     if failed:
-        raise GateError(f"{reason}. The report shows diagnostics and no effects: {study.page.name}." for reason in failed)
+        raise GateError(
+            f"{reason}. The report shows diagnostics and no effects: {study.page.name}." for reason in failed
+        )
     return study.page
 
 
 def _scan(page: Path, findings: Path) -> None:
     study = read_findings(findings).study
     dates = {day for text in strings(study) for day in dates_in(text)}
-    found = scan_html(page.read_text(encoding="utf-8"), allowed=dates, threshold=int(study["release"]["threshold"]))
+    found = scan_html(
+        page.read_text(encoding="utf-8"), allowed=dates, threshold=int(study["release"]["threshold"])
+    )
     if found:
         raise DisclosureError(f"the rendered page: {problem}. Nothing was put in place." for problem in found)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import optimize, special
@@ -78,11 +79,13 @@ class Effects:
 
 def draw_force_effects(rng: np.random.Generator, people: People, settings: Settings) -> Effects:
     """Force differences as stratified normal quantiles, so that their spread is what is asked for and not luck."""
-    base = settings.force_sd * rng.permutation(_quantiles(len(SCHEME)))
-    spread = np.sqrt(max(settings.tau2 - settings.force_sd**2, 0.0))
+    order = rng.permutation(_quantiles(len(SCHEME)))
+    base = settings.force_sd * order
+    spread = float(np.sqrt(max(settings.tau2 - settings.force_sd**2, 0.0)))
     other = rng.permutation(_quantiles(len(SCHEME)))
-    other = other - base * (other @ base) / max(base @ base, 1e-12) if settings.force_sd else other
-    other = (other - other.mean()) / max(other.std(ddof=1), 1e-12)
+    # Uncorrelated with the forces' own differences, so that the two variances add up to tau2.
+    other = other - order * float(other @ order) / float(order @ order)
+    other = (other - other.mean()) / other.std(ddof=1)
     force = np.concatenate([base, settings.force_sd * rng.permutation(_quantiles(len(COMPARISON)))])
     # Only the diverted share of a force feels its scheme, so a spread of the force's effect needs a wider one among them.
     effect = np.concatenate([spread / settings.uptake * other, np.zeros(len(COMPARISON))])
@@ -106,7 +109,7 @@ def calibrate(
     log_hazard = people.risk + effects.force
     outside = log_hazard[~people.in_scheme]
     for k, target in enumerate(COMPARISON_FORCES):
-        _fit(hazard.rate, k, lambda knot=KNOTS[k]: _risk(hazard, knot, outside), target, 1e-8, 1e-2)
+        _fit(hazard.rate, k, partial(_risk, hazard, KNOTS[k], outside), target, 1e-8, 1e-2)
     undiverted = DIVERTED[1] + (COMPARISON_FORCES[1] - SCHEME_FORCES[1]) / settings.uptake
     draw, state = rng.random(len(people.age)), int(rng.integers(2**32))
 
@@ -119,7 +122,7 @@ def calibrate(
     chosen = diverted(float(strength))
     theirs, felt = log_hazard[chosen], effects.effect[chosen]
     for k, target in enumerate(DIVERTED):
-        _fit(hazard.effect, k, lambda knot=KNOTS[k]: _risk(hazard, knot, theirs, felt), target, -3.0, 2.0)
+        _fit(hazard.effect, k, partial(_risk, hazard, KNOTS[k], theirs, felt), target, -3.0, 2.0)
     return hazard, chosen
 
 

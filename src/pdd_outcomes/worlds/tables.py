@@ -162,16 +162,16 @@ def _offences(
         later = index[again] + after[again] + rng.integers(5, 500, len(again))
         keep = later <= length - LONGEST_DELAY
         parts.append(_part(again[keep], later[keep], rng.choice(groups, int(keep.sum())), rng, "caution"))
-    traps = (
+    traps: tuple[tuple[float, int, int, str, str], ...] = (
         (0.15, 0, 0, "theft", "conviction"),  # a sibling of the index incident
         (0.03, 10, 400, "breach", "conviction"),
         (0.04, -90, -1, "theft", "conviction"),  # committed before, convicted after time zero
         (0.05, 10, 400, "public_order", "community_resolution"),  # proves nothing
     )
-    for share, low, high, group, kind in traps:
+    for share, low, high, trap, how in traps:
         who = np.flatnonzero(rng.random(n) < share)
-        when = index[who] + rng.integers(low, high + 1, len(who))
-        parts.append(_part(who, when, np.repeat(group, len(who)), rng, kind, wait=91))
+        then = index[who] + rng.integers(low, high + 1, len(who))
+        parts.append(_part(who, then, np.repeat(trap, len(who)), rng, how, wait=91))
     row, when, group, kind, delay = (np.concatenate([p[k] for p in parts]) for k in range(5))
     return pd.DataFrame(
         {
