@@ -88,9 +88,12 @@ def test_no_registry_address_and_no_path_of_one_machine_is_committed() -> None:
         "py" + r"pi\.org|python" + "hosted|registry\\.npm" + "js|/ro" + r"ot/|/ho" + "me/[a-z]"
     )
     for path in tracked():
-        if (
-            path.suffix in {".png", ".svg", ".parquet"} or path.name == "scan.py"
-        ):  # scan.py looks for such paths
+        # The disclosure scan and its tests look for such paths.
+        if path.suffix in {".png", ".svg", ".parquet"} or path.name in {
+            "scan.py",
+            "test_release_gate.py",
+            "test_release_scan.py",
+        }:
             continue
         found = forbidden.search(path.read_text(encoding="utf-8"))
         assert found is None, f"{path.relative_to(ROOT)}: {found}"

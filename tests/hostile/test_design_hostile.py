@@ -55,6 +55,9 @@ def said(error):
         ({"covariates": None}, ["Give either covariates"]),
         ({"covariates": ["age"], "formula": "age"}, ["not both"]),
         ({"covariates": None, "formula": "age +"}, ["formula='age +'"]),
+        ({"covariates": None, "formula": "t ~ age"}, ["right-hand side only"]),
+        ({"covariates": None, "formula": ["age"]}, ["right-hand side only"]),
+        ({"covariates": None, "formula": "1"}, ["no terms"]),
         ({"covariates": ["age", "t"]}, ["also among the covariates"]),
     ],
 )
@@ -295,6 +298,10 @@ def test_weights_that_cannot_be_are_named(weights, words):
 def test_other_calls_that_cannot_be():
     with pytest.raises(UsageError, match="model='boosting' is not known"):
         propensity_score(GOOD, "t", covariates=["age"], model="boosting")
+    with pytest.raises(UsageError, match="right-hand side only"):
+        propensity_score(GOOD, "t", formula="t ~ age")
+    with pytest.raises(DataError, match="nosuch"):
+        match(GOOD, "t", formula="age + nosuch")
     with pytest.raises(UsageError, match="sd='all'"):
         balance(GOOD, "t", covariates=["age"], sd="all")
     with pytest.raises(UsageError, match="covariates is empty"):

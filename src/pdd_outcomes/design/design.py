@@ -65,7 +65,7 @@ class Design:
 
     @property
     def ess(self) -> EffectiveSize:
-        r"""Effective sample size of each arm, :math:`(\sum w)^2 / \sum w^2` (Kish 1965, section 11.7)."""
+        r"""Effective sample size of each arm, :math:`(\sum w)^2 / \sum w^2` (Kish 1965, Survey Sampling)."""
         return effective_sizes(self.weights, self.treated)
 
     def analysis_rows(self) -> AnalysisRows:

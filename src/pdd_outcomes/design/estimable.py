@@ -105,7 +105,7 @@ def joint_separators(values: FloatArray, terms: Sequence[str], treated: BoolArra
     The maximum likelihood estimate is infinite if and only if some :math:`b \ne 0` has
     :math:`s_i x_i^\top b \ge 0` for all rows and not all are 0, with :math:`s_i = \pm 1` the arm
     (Albert and Anderson 1984, Biometrika 71:1-10). A linear programme finds it (Konis 2007, DPhil thesis,
-    Oxford, section 4.1); rows are brought in as they are violated.
+    Oxford); rows are brought in as they are violated.
     """
     from scipy.optimize import linprog
 

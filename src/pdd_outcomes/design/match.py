@@ -16,6 +16,7 @@ from .distance import Distance, measure
 from .matched import Matched
 from .nearest import Chosen, nearest_on_score
 from .nearest_points import nearest_on_points
+from .propensity import right_hand_side
 from .sets import links_from, matching_weights, set_numbers
 from .words import ORDERS, Asked
 
@@ -123,10 +124,8 @@ def _check_options(
         problems.append(f"ratio={ratio!r} must be a whole number of at least 1.")
     if not isinstance(replace, (bool, np.bool_)):
         problems.append(f"replace={replace!r} must be True or False.")
-    if caliper is not None:
-        number = isinstance(caliper, (int, float, np.integer, np.floating)) and not isinstance(caliper, bool)
-        if not number or not np.isfinite(caliper) or caliper < 0:  # type: ignore[operator,call-overload]
-            problems.append(f"caliper={caliper!r} must be a number of at least 0, or None for no limit.")
+    if caliper is not None and not _is_width(caliper):
+        problems.append(f"caliper={caliper!r} must be a number of at least 0, or None for no limit.")
     for role, value, allowed in (
         ("caliper_scale", caliper_scale, SCALES),
         ("order", order, tuple(ORDERS)),
@@ -139,6 +138,12 @@ def _check_options(
         problems.append("order='random' needs rng=numpy.random.default_rng(seed), so that it can be repeated.")
     if problems:
         raise UsageError(problems)
+
+
+def _is_width(caliper: object) -> bool:
+    if isinstance(caliper, bool) or not isinstance(caliper, (int, float, np.integer, np.floating)):
+        return False
+    return 0 <= float(caliper) < np.inf
 
 
 def _balance_columns(
@@ -157,7 +162,7 @@ def _balance_columns(
     for name in names:
         take.series("covariates", name)
     if formula is not None:
-        used = _columns_of(formula)
+        used = _columns_of(right_hand_side(formula))
         names = [str(c) for c in data.columns if str(c) in used]
     return tuple(dict.fromkeys([*names, *exact]))
 

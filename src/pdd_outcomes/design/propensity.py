@@ -110,7 +110,7 @@ def propensity_score(
 
     References
     ----------
-    Rosenbaum & Rubin (1983) Biometrika 70:41-55, section 1.3. McCullagh & Nelder (1989) Generalized
+    Rosenbaum & Rubin (1983) Biometrika 70:41-55. McCullagh & Nelder (1989) Generalized
     Linear Models, section 2.5, for the algorithm. Albert & Anderson (1984) Biometrika 71:1-10, for when
     it has no answer.
     """
@@ -122,12 +122,23 @@ def propensity_score(
         raise UsageError("covariates is empty: a propensity score needs at least one column.")
     if covariates is not None and not isinstance(covariates, str) and treatment in covariates:
         raise UsageError(f"treatment={treatment!r} is also among the covariates. Take it out of them.")
+    if formula is not None:
+        right_hand_side(formula)
     matrix = model_matrix(data, covariates=covariates, formula=formula)
     if not matrix.terms:
         raise UsageError("The model has no terms: every covariate has one level only.")
     values = np.ascontiguousarray(matrix.values)
     refuse_unidentified(values, matrix.terms)
     return fit_logistic(values, matrix.terms, treated, role=f"treatment={treatment!r}")
+
+
+def right_hand_side(formula: object) -> str:
+    """The formula, if it is the right-hand side of one; the treatment is named by its own role."""
+    if not isinstance(formula, str) or "~" in formula:
+        raise UsageError(
+            f"formula={formula!r} must be text, the right-hand side only, such as 'age + sex': treatment= names the left."
+        )
+    return formula
 
 
 def fit_logistic(

@@ -226,12 +226,19 @@ class Reading:
         found = e[kept].sort_values(["horizon", "start"], kind="stable")
         return [_number(row) for row in found.to_dict("records")]
 
+    def by_time(self, analysis: Analysis, outcome: Outcome, measure: str, **where: Any) -> list[Number]:
+        """One estimate for each time; of several intervals of one estimate the more cautious."""
+        found: dict[tuple[str, str], Number] = {}
+        for number in self.rows(analysis, outcome, measure, **where):
+            key = str(number.start), str(number.horizon)
+            if key not in found or CAUTIOUS in number.se_method:
+                found[key] = number
+        return list(found.values())
+
     def number(self, analysis: Analysis, outcome: Outcome, measure: str, **where: Any) -> Number | None:
-        """The one estimate that is meant, or None; of several intervals the more cautious, of several times the last."""
-        found = self.rows(analysis, outcome, measure, **where)
-        cautious = [n for n in found if CAUTIOUS in n.se_method]
-        chosen = cautious or found
-        return chosen[-1] if chosen else None
+        """The one estimate that is meant, or None; of several times the last."""
+        found = self.by_time(analysis, outcome, measure, **where)
+        return found[-1] if found else None
 
     def contrast(
         self,
@@ -295,7 +302,7 @@ class Reading:
         """A time of the estimates, which may be in days where the protocol counts months, as one of the protocol's."""
         named = [*self.horizons, float(self.study["tau"])]
         for value in (time, formats.months(time, "days")) if self.unit == "months" else (time,):
-            near = [n for n in named if abs(n - value) <= 1e-6 * max(n, 1.0) + 0.005]
+            near = [n for n in named if abs(n - value) <= 0.002 * n]
             if near:
                 return near[0]
         longest = max(named)

@@ -18,6 +18,7 @@ from .formats import fixed, per_100
 from .reading import Analysis, Contrast, Number, Outcome, Rule
 
 POWER = 0.8
+LEVEL = "no difference"
 SAME_GAP = 0.005  # half a person in 100: gaps closer than this are called about the same
 
 
@@ -100,7 +101,7 @@ def judge(contrast: Contrast, rule: Rule) -> Judgement:
 def fewer_more(x: float) -> str:
     """A difference for every 100: '2.9 fewer', '1.2 more', 'no difference'."""
     if not per_100(abs(x)).strip("0."):
-        return "no difference"
+        return LEVEL
     return f"{per_100(abs(x))} {'fewer' if x < 0 else 'more'}"
 
 
@@ -158,9 +159,10 @@ def answer(said: Said, contrast: Contrast, judgement: Judgement) -> str:
             f"People in {said.treated} {said.did} within {said.when} {often} often than people in {said.control}: "
             f"{gap} in every 100{around}."
         )
+    level = "the two came out level" if gap == LEVEL else f"{gap} in every 100"
     return (
         f"The study does not settle whether people in {said.treated} {said.did} within {said.when} less or more often than "
-        f"people in {said.control}: {gap} in every 100{around}."
+        f"people in {said.control}: {level}{around}."
     )
 
 

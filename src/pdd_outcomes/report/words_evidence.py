@@ -172,9 +172,9 @@ def matched_words(said: Said, matching: Matching) -> str:
     drawn = f", from a pool of {pool} in {said.control}"
     if m.dropped_treated == 0:
         return f"{whole}all were matched{drawn}."
-    kept = f"{formats.count(m.matched_treated)} ({formats.percent(m.matched_treated / m.n_treated, 0)}) were matched"
     if math.isnan(m.dropped_treated):
-        return f"{whole}{kept}{drawn}; the few that were lost are not counted here, to protect them."
+        return f"{whole}all but a few were matched{drawn}; how many were not is withheld, to protect them."
+    kept = f"{formats.count(m.matched_treated)} ({formats.percent(m.matched_treated / m.n_treated, 0)}) were matched"
     lost = formats.count(m.dropped_treated)
     return (
         f"{whole}{kept}{drawn}; for {lost} nobody comparable was found, and the result does not speak for them."

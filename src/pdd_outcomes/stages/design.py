@@ -11,6 +11,7 @@ import pandas as pd
 from ..core.errors import DataError, PddError
 from ..design import Matched, PropensityScore, match, propensity_score
 from ..protocol import Analysis, check_gates
+from .files import text_column
 from .progress import track
 from .runner import Workbench
 
@@ -93,7 +94,7 @@ def run(bench: Workbench) -> None:
 
 def gates_failed(gates: pd.DataFrame) -> list[str]:
     """The gates that were not passed and not overridden, in words."""
-    failed = gates.loc[~gates["passed"].astype(bool) & gates["override"].fillna("").eq("")]
+    failed = gates.loc[~gates["passed"].astype(bool) & text_column(gates["override"]).eq("")]
     return [
         f"{r.analysis}: {r.gate} is {r.value:.3g}, and the limit is {r.limit:g}" for r in failed.itertuples()
     ]

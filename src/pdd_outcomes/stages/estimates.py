@@ -71,7 +71,8 @@ def run(bench: Workbench) -> None:
 def empty(table: str) -> pd.DataFrame:
     """No rows, the columns that the release stage expects of a table."""
     if table == "curves":
-        return curve_counts(np.zeros(0), np.zeros(0, dtype=bool), np.zeros(0))
+        counts = curve_counts(np.zeros(0), np.zeros(0, dtype=bool), np.zeros(0))
+        return counts.assign(**{key: "" for key in ("analysis", "group", "outcome", "sample", "arm")})
     schema = TABLES[table]
     return pd.DataFrame(columns=[c.name for c in schema.columns if c.rule is not Rule.MARKS])
 

@@ -60,6 +60,11 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
     write_text(path, frame.to_csv(index=False, lineterminator="\n"))
 
 
+def text_column(column: pd.Series[Any]) -> pd.Series[str]:
+    """A column of words read back from a file: a blank is the empty string, also where every one is blank."""
+    return column.astype(object).where(column.notna(), "").astype(str)
+
+
 def write_parquet(path: Path, frame: pd.DataFrame) -> None:
     """Parquet without an index; the bytes depend on the content and the library version only."""
     frame.reset_index(drop=True).to_parquet(path, index=False)

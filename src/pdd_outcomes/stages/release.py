@@ -11,6 +11,7 @@ from ..protocol import Analysis, Protocol
 from ..release.findings import write_findings
 from ..release.gate import release
 from ..release.provenance import provenance
+from .files import text_column
 from .runner import Workbench
 
 SOURCES = {
@@ -32,8 +33,8 @@ def run(bench: Workbench) -> None:
     raw["overlap"] = bench.read("design", "overlap.csv").drop(columns="share")
     if bench.protocol.synthetic:
         raw["truth"] = _truth(bench)
-    raw["gates"] = raw["gates"].assign(override=raw["gates"]["override"].fillna(""))
-    raw["pooling"] = raw["pooling"].assign(note=raw["pooling"]["note"].fillna(""))
+    raw["gates"] = raw["gates"].assign(override=text_column(raw["gates"]["override"]))
+    raw["pooling"] = raw["pooling"].assign(note=text_column(raw["pooling"]["note"]))
     findings, register = release(raw, _study(bench, raw["matching"]), bench.protocol.release)
     write_findings(bench.folder / "findings", findings)
     for decision, count in register["decision"].value_counts().sort_index().items():

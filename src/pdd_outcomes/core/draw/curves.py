@@ -28,6 +28,8 @@ def draw_curves(
     time_label: str = "Time",
     title: str | None = None,
     ticks: Sequence[float] | None = None,
+    top: float | None = None,
+    ends: bool = True,
 ) -> Axes:
     """Survival estimates as step curves with their intervals, each labelled at its end.
 
@@ -41,6 +43,8 @@ def draw_curves(
     time_label : what the time is and in which unit ("Months since release")
     title : title of the vertical axis, set level above it
     ticks : times to mark
+    top : the largest value the axis must hold, in per cent, to give several pictures one scale
+    ends : whether to label each curve at its end
 
     Returns
     -------
@@ -68,11 +72,12 @@ def draw_curves(
                 solid_capstyle="butt",
             )
         ax.set_xlim(0, end)
-        ax.set_ylim(*_limits(list(curves.values()), y))
+        ax.set_ylim(*_limits(list(curves.values()), y, top or 0.0))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
         if ticks is not None:
             ax.set_xticks([t for t in ticks if t <= end * 1.001])
-        _label_ends(ax, curves, labels or {}, end)
+        if ends:
+            _label_ends(ax, curves, labels or {}, end)
         style.title_above(ax, title or ("Cumulative risk" if y == "risk" else "Survival"))
         style.title_below(ax, time_label)
     return ax
@@ -101,10 +106,10 @@ def _curves(frame: pd.DataFrame, y: Scale) -> dict[str, _Curve]:
     return {str(group): _Curve(rows, y) for group, rows in frame.groupby("group", sort=False, observed=True)}
 
 
-def _limits(curves: list[_Curve], y: Scale) -> tuple[float, float]:
+def _limits(curves: list[_Curve], y: Scale, least: float) -> tuple[float, float]:
     if y == "survival":
         return 0.0, 100.0
-    top = max(float(np.nanmax(np.append(curve.value, curve.high))) for curve in curves)
+    top = max(least, *(float(np.nanmax(np.append(curve.value, curve.high))) for curve in curves))
     step = 1.0 if top <= 5 else 5.0 if top <= 25 else 10.0
     return 0.0, min(100.0, step * np.ceil(max(top, 1.0) * 1.02 / step))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -69,7 +69,9 @@ def draw_love(
         if narrow:
             ax.locator_params(axis="x", nbins=4)
         for place in places[np.isnan(first) & np.isnan(last)]:
-            ax.text(0, place, " not shown", va="center", fontsize=style.letters(ax) - 1, color=style.MUTED)
+            box: Any = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            note = ax.text(0, place, "not shown", va="center", ha="center", color=style.MUTED, bbox=box)
+            note.set_fontsize(style.letters(ax) - 1)
         _key(ax, before, after)
         style.title_below(ax, "Standardised difference" + ("" if narrow else ", treated minus comparison"))
     return ax

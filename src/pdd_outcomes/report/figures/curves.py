@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ...core.draw import curves_alt, draw_curves
+from ...core.draw import arm_style, curves_alt, draw_curves
+from ...core.draw.style import letters, plain, wrapped
 from .. import formats
 from ..reading import ALL, Analysis, Outcome, Reading
 from ..tables import Column, Group, cells, fold, table
@@ -22,12 +23,27 @@ ARMS = ("treated", "control")
 
 
 def curve_rows(
-    reading: Reading, analysis: Analysis, outcome: Outcome, *, sample: str = "matched"
+    reading: Reading, analysis: Analysis, outcome: Outcome, *, group: str = ALL, sample: str = "matched"
 ) -> pd.DataFrame:
-    """Released curve rows of an analysis and outcome, all groups together, with the time in months too."""
+    """Released curve rows of an analysis, outcome and group, both arms together, with the time in months too."""
     rows = reading.of("curves", analysis)
-    kept = rows[(rows["outcome"] == outcome.id) & (rows["sample"] == sample) & (rows["group"] == ALL)]
+    kept = rows[(rows["outcome"] == outcome.id) & (rows["sample"] == sample) & (rows["group"] == group)]
     return kept.assign(months=[formats.months(t, reading.unit) for t in kept["time"]])
+
+
+def _frame(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows as they are drawn: the treated first, times in months."""
+    parts = [rows[rows["arm"] == arm] for arm in ARMS]
+    both = pd.concat([part for part in parts if len(part)])
+    return pd.DataFrame(
+        {
+            "group": both["arm"],
+            "time": both["months"],
+            "estimate": both["survival"],
+            "conf_low": both["conf_low"],
+            "conf_high": both["conf_high"],
+        }
+    )
 
 
 def curves_picture(reading: Reading, analysis: Analysis, outcome: Outcome) -> Picture | None:
@@ -36,21 +52,7 @@ def curves_picture(reading: Reading, analysis: Analysis, outcome: Outcome) -> Pi
     if rows.empty:
         return None
     labels = {"treated": analysis.treated_label, "control": analysis.control_label}
-    frame = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "group": arm,
-                    "time": curve["months"],
-                    "estimate": curve["survival"],
-                    "conf_low": curve["conf_low"],
-                    "conf_high": curve["conf_high"],
-                }
-            )
-            for arm in ARMS
-            if len(curve := rows[rows["arm"] == arm])
-        ]
-    )
+    frame = _frame(rows)
     at = [round(formats.months(h, reading.unit), 1) for h in reading.horizons]
     ticks = [0.0, *at]
 
@@ -74,6 +76,82 @@ def curves_picture(reading: Reading, analysis: Analysis, outcome: Outcome) -> Pi
         narrow=(3.4, 3.4),
     )
     return Picture(name, drawn, _caption(reading, analysis, outcome), _fold(reading, analysis, outcome, rows))
+
+
+def panels_picture(reading: Reading, analysis: Analysis, outcome: Outcome) -> Picture | None:
+    """A panel for each force, where only single forces have curves; None where none was released."""
+    forces = reading.forces(analysis, "curves")
+    frames = {f: _frame(rows) for f in forces if len(rows := curve_rows(reading, analysis, outcome, group=f))}
+    if not frames:
+        return None
+    labels = (analysis.treated_label, analysis.control_label)
+    ticks = [
+        0.0,
+        *(round(formats.months(h, reading.unit)) for h in reading.horizons if h >= reading.main_horizon),
+    ]
+    top = 100 * max(float(np.nanmax(1 - frame["conf_low"])) for frame in frames.values())
+
+    def draw(figure: Figure) -> None:
+        columns = 2 if figure.get_figwidth() < figure.get_figheight() else 3
+        axes = figure.subplots(
+            -(-len(frames) // columns), columns, squeeze=False, sharex=True, sharey=True
+        ).ravel()
+        for ax, (force, frame) in zip(axes, frames.items()):
+            draw_curves(frame, ax, time_label="", title=force, ticks=ticks, top=top, ends=False)
+        for ax in axes[len(frames) :]:
+            ax.set_axis_off()
+        figure.supxlabel("Months of follow-up", fontsize=letters(axes[0]))
+        arms_key(figure, labels, letters(axes[0]))
+
+    name = label("fig-panels", analysis.id, outcome.id)
+    alts = (
+        f"{force}: {curves_alt(frame, labels=dict(zip(ARMS, labels)), at=ticks[-1:], unit='months').partition('. ')[2]}"
+        for force, frame in frames.items()
+    )
+    drawn = picture(
+        draw,
+        id=name,
+        title=f"Cumulative risk of {formats.lower_first(outcome.label)} in each force",
+        alt=" ".join(alts),
+        wide=(7.2, 1.2 + 1.75 * -(-len(frames) // 3)),
+        narrow=(3.4, 1.0 + 1.5 * -(-len(frames) // 2)),
+    )
+    caption = (
+        f"Cumulative risk of {formats.lower_first(outcome.label)} in each force and in the comparison people matched to it. "
+        f"Steps of a month, bands are {100 * reading.rule.level:g}% intervals."
+    )
+    return Picture(name, drawn, caption, _panels_fold(reading, analysis, outcome, list(frames)))
+
+
+def arms_key(figure: Figure, labels: tuple[str, str], size: float) -> None:
+    """What the two lines are, above the panels."""
+    from matplotlib.lines import Line2D
+
+    looks = [arm_style(i) for i in range(2)]
+    lines = [Line2D([], [], color=look.colour, linestyle=look.dash, linewidth=2) for look in looks]
+    words = [wrapped(text, 40) for text in labels]
+    key = figure.legend(
+        lines, words, loc="outside upper left", ncols=2, frameon=False, fontsize=size, handlelength=3.2
+    )
+    for text in key.get_texts():
+        plain(text)
+
+
+def _panels_fold(reading: Reading, analysis: Analysis, outcome: Outcome, forces: list[str]) -> str:
+    """Risks in each force at the protocol's times, from the same estimates as the forest."""
+    rows: list[list[str | None]] = []
+    for force in forces:
+        for arm, words in zip(ARMS, (analysis.treated_label, analysis.control_label)):
+            numbers = [
+                reading.number(analysis, outcome, f"risk_{arm}", group=force, horizon=h)
+                for h in reading.horizons
+            ]
+            shown = [formats.percent(n.estimate) if n and n.ok else None for n in numbers]
+            rows.append([f"{force}: {formats.lower_first(words)}", *shown])
+    columns = [Column("Force"), *(Column(reading.when(h), "pct") for h in reading.horizons)]
+    caption = f"Risk of {formats.lower_first(outcome.label)} in each force ({analysis.label})"
+    content = table(caption, columns, rows, id=label("tbl-panels", analysis.id, outcome.id))
+    return fold("The numbers behind this figure", content)
 
 
 def _caption(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:

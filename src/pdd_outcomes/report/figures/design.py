@@ -128,6 +128,7 @@ def overlap_picture(reading: Reading, analysis: Analysis) -> Picture | None:
         return None
     names = {"treated": analysis.treated_label, "control": analysis.control_label}
     named = {s: f.assign(arm=[names[a] for a in f["arm"]]) for s, f in drawn_frames.items()}
+    named = _trimmed(named)
     top = max(float(np.nanmax(f["share"])) for f in named.values())
 
     def draw(figure: Figure) -> None:
@@ -141,9 +142,25 @@ def overlap_picture(reading: Reading, analysis: Analysis) -> Picture | None:
     drawn = picture(draw, id=name, title="Overlap of scores", alt=alt, wide=(7.2, 3.2), narrow=(3.4, 5.4))
     caption = (
         f"{_shared(named)} The score is the estimated probability of being in {analysis.treated}, from traits recorded before "
-        "time zero; the groups can only be compared where both have people."
+        f"time zero; the groups can only be compared where both have people.{_counted_once(reading, analysis)}"
     )
     return Picture(name, drawn, caption, _overlap_fold(reading, analysis, frames))
+
+
+def _trimmed(named: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The frames without the bins at both ends in which no group of any sample is shown."""
+    every = pd.concat(named.values())
+    held = every[every["share"].fillna(0.0) > 0]
+    low, high = float(held["bin_low"].min()), float(held["bin_high"].max())
+    return {s: f[(f["bin_low"] >= low) & (f["bin_high"] <= high)] for s, f in named.items()}
+
+
+def _counted_once(reading: Reading, analysis: Analysis) -> str:
+    """What to add where a comparison person may stand for several of the treated."""
+    rows = reading.of("matching", analysis)
+    if (rows["matched_control"] < rows["matched_treated"]).fillna(False).any():
+        return " After matching each comparison person is counted once, however many they stand for."
+    return ""
 
 
 def _shared(named: dict[str, pd.DataFrame]) -> str:

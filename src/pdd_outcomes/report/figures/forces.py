@@ -51,7 +51,8 @@ def forest_picture(
         return None
     ratio = measure != "risk_difference"
     frame = _frame(numbers, 1.0 if ratio else 100.0)
-    null, digits = (1.0, 2) if ratio else (0.0, 1)
+    pooled = [x for _, kind, n in numbers if kind == "pooled" for x in (n.estimate, n.conf_low, n.conf_high)]
+    null, digits = (1.0, formats.ratio_places(pooled)) if ratio else (0.0, 1)
     when = "" if math.isnan(horizon) else f" within {reading.when(horizon)}"
 
     def draw(figure: Figure) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 from .. import formats, words, words_evidence
-from ..figures.curves import at_risk_table, curves_picture
+from ..figures import Picture
+from ..figures.curves import at_risk_table, curves_picture, panels_picture
 from ..figures.forces import gap_picture
 from ..figures.picture import label
 from ..markdown import figure, heading, html, join, text
 from ..reading import ALL, POOLED, Analysis, Number, Outcome, Reading
-from ..tables import Column, Group, table
-from .first import interval_cell, number_cell, p_of
+from ..tables import Column, Group, fold, table
+from .first import interval_cell, number_cell, p_of, ratio_decimals
 
 
 def effect(reading: Reading) -> str:
@@ -31,27 +32,39 @@ def _analysis(reading: Reading, analysis: Analysis) -> str:
 
 
 def _outcome(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
+    """The main outcome in full; of the others the numbers at risk, means and hazard ratios behind a fold."""
     contrast = reading.contrast(analysis, outcome)
     said = words.Said(analysis, outcome, reading.when(contrast.horizon))
     judgement = words.judge(contrast, reading.rule)
+    at_risk = at_risk_table(reading, analysis, outcome)
+    times = times_table(reading, analysis, outcome)
+    further = "\n".join(part for part in (at_risk, times) if part)
+    folded = fold("Numbers at risk, restricted means and hazard ratios", further) if further else ""
     return join(
         heading(4, formats.upper_first(outcome.label), label("sec-effect", analysis.id, outcome.id)),
         text(words.per_hundred(said, contrast), words.answer(said, contrast, judgement)),
         text(words.certainty(contrast, judgement, reading.rule)),
-        figure(curves_picture(reading, analysis, outcome)),
-        html(at_risk_table(reading, analysis, outcome)),
+        figure(_curves(reading, analysis, outcome)),
+        html(at_risk) if outcome.main else "",
         html(risks_table(reading, analysis, outcome)),
-        html(times_table(reading, analysis, outcome)),
+        html(times if outcome.main else folded),
         text(_waning(reading, analysis, outcome), _proportional(reading, analysis, outcome)),
     )
 
 
+def _curves(reading: Reading, analysis: Analysis, outcome: Outcome) -> Picture | None:
+    """Curves of everyone; where there are only single forces' and the outcome is the main one, a panel for each."""
+    whole = curves_picture(reading, analysis, outcome)
+    return panels_picture(reading, analysis, outcome) if whole is None and outcome.main else whole
+
+
 def risks_table(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
     """Risks, their difference and ratio at every time of the protocol."""
+    ratios = {h: reading.number(analysis, outcome, "risk_ratio", horizon=h) for h in reading.horizons}
+    places = ratio_decimals(list(ratios.values()))
     rows: list[list[str | None]] = []
-    for horizon in reading.horizons:
+    for horizon, ratio in ratios.items():
         contrast = reading.contrast(analysis, outcome, horizon)
-        ratio = reading.number(analysis, outcome, "risk_ratio", horizon=horizon)
         if contrast.treated is None and contrast.difference is None and ratio is None:
             continue
         rows.append(
@@ -60,7 +73,7 @@ def risks_table(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
                 number_cell(contrast.treated),
                 number_cell(contrast.control),
                 interval_cell(contrast.difference),
-                interval_cell(ratio),
+                interval_cell(ratio, places),
                 p_of(contrast.difference),
             ]
         )
@@ -98,7 +111,8 @@ def _interval_note(reading: Reading, analysis: Analysis, outcome: Outcome) -> li
     number = reading.contrast(analysis, outcome).difference
     if number is None or not number.se_method:
         return [f"Intervals are {100 * reading.rule.level:g}%."]
-    return [f"Intervals are {100 * number.level:g}%, standard errors {number.se_method}."]
+    how = f"pooled by {number.se_method}" if number.group == POOLED else f"standard errors {number.se_method}"
+    return [f"Intervals are {100 * number.level:g}%; {how}."]
 
 
 def times_table(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
@@ -134,12 +148,17 @@ def _mean_rows(reading: Reading, analysis: Analysis, outcome: Outcome) -> list[G
 
 
 def _hazard_rows(reading: Reading, analysis: Analysis, outcome: Outcome) -> list[list[str | None]]:
+    overall = reading.rows(analysis, outcome, "hazard_ratio")
+    periods = reading.by_time(analysis, outcome, "hazard_ratio_interval")
+    places = ratio_decimals([*overall, *periods])
     found: list[list[str | None]] = []
-    for number in reading.rows(analysis, outcome, "hazard_ratio"):
+    for number in overall:
         kind = f" ({number.se_method})" if number.group == POOLED else ""
-        found.append([f"Whole follow-up{kind}", interval_cell(number), p_of(number)])
-    for number in reading.rows(analysis, outcome, "hazard_ratio_interval"):
-        found.append([formats.upper_first(period(reading, number)), interval_cell(number), p_of(number)])
+        found.append([f"Whole follow-up{kind}", interval_cell(number, places), p_of(number)])
+    for number in periods:
+        found.append(
+            [formats.upper_first(period(reading, number)), interval_cell(number, places), p_of(number)]
+        )
     return found
 
 
@@ -153,7 +172,7 @@ def period(reading: Reading, number: Number) -> str:
 
 
 def _waning(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
-    numbers = reading.rows(analysis, outcome, "hazard_ratio_interval")
+    numbers = reading.by_time(analysis, outcome, "hazard_ratio_interval")
     return words_evidence.waning_words([(period(reading, n), n.estimate) for n in numbers if n.ok])
 
 
@@ -200,7 +219,12 @@ def _gap_group(reading: Reading, analysis: Analysis, outcome: Outcome) -> Group 
     if naive.shown is None:
         return None
     rows: list[list[str | None]] = [
-        [name, number_cell(c.treated), number_cell(c.control), interval_cell(c.difference)]
+        [
+            name,
+            number_cell(c.treated, c.difference),
+            number_cell(c.control, c.difference),
+            interval_cell(c.difference),
+        ]
         for name, c in (("Before matching (naive)", naive), ("After matching", matched))
     ]
     truth = [

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from .. import formats, words, words_evidence
 from ..markdown import html, join, text
-from ..reading import Analysis, Contrast, Number, Outcome, Reading
+from ..reading import POOLED, Analysis, Contrast, Number, Outcome, Reading
 from ..tables import Column, Group, piece, table
 
 Fact = dict[str, Any]
@@ -175,26 +176,37 @@ def _glance_row(reading: Reading, analysis: Analysis, outcome: Outcome) -> list[
         formats.upper_first(outcome.label),
         interval_cell(contrast.difference),
         words.verdict_words(judgement),
-        number_cell(contrast.treated),
-        number_cell(contrast.control),
+        number_cell(contrast.treated, contrast.difference),
+        number_cell(contrast.control, contrast.difference),
     ]
 
 
-def number_cell(number: Number | None) -> str | None:
-    """A probability for every 100, `[c]` where it is withheld, None where there is none."""
+def number_cell(number: Number | None, gap: Number | None = None) -> str | None:
+    """A probability for every 100; `[c]` where it is withheld; where only the difference `gap` is pooled, `[z]`."""
+    if number is None and gap is not None and gap.group == POOLED:
+        return formats.NOT_APPLICABLE
     if number is None or not number.ok:
         return formats.HIDDEN if number is not None and number.status == "withheld" else None
     return formats.per_100(number.estimate)
 
 
-def interval_cell(number: Number | None) -> str | None:
-    """An estimate with its interval on its own scale, `[c]` where it is withheld, None where there is none."""
+def ratio_decimals(numbers: Sequence[Number | None]) -> int:
+    """Decimals for a column of ratios."""
+    shown = [n for n in numbers if n is not None and n.ok and n.scale == "ratio"]
+    return formats.ratio_places([x for n in shown for x in (n.estimate, n.conf_low, n.conf_high)])
+
+
+def interval_cell(number: Number | None, places: int = 2) -> str | None:
+    """An estimate with its interval on its own scale, ratios with so many decimals; `[c]` where it is withheld."""
     if number is None or not number.ok:
         return formats.HIDDEN if number is not None and number.status == "withheld" else None
+
+    def show(x: float) -> str:
+        if number.scale in ("difference", "probability"):
+            return formats.per_100(x)
+        return formats.fixed(x, places if number.scale == "ratio" else 1)
+
     values = (number.estimate, number.conf_low, number.conf_high)
-    if number.scale == "ratio":
-        return formats.ratios(*values) if number.has_interval else formats.fixed(number.estimate, 2)
-    show = formats.per_100 if number.scale in ("difference", "probability") else lambda x: formats.fixed(x, 1)
     return formats.with_interval(*values, show) if number.has_interval else show(number.estimate)
 
 

@@ -12,8 +12,8 @@ from ..figures.forces import NAMES, forest_picture, pooled_measures
 from ..figures.picture import label
 from ..markdown import figure, heading, html, join, text
 from ..reading import CAUTIOUS, POOLED, Analysis, Number, Outcome, Reading
-from ..tables import Column, Group, table
-from .first import interval_cell, p_of
+from ..tables import Column, Group, fold, table
+from .first import interval_cell, p_of, ratio_decimals
 
 
 def has_forces(reading: Reading) -> bool:
@@ -49,10 +49,11 @@ def _outcome(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
         return ""
     shown = measures if outcome.main else measures[:1]
     said = [_said(reading, analysis, outcome, m, h, first=not i) for i, (m, h) in enumerate(measures)]
+    pooled = pooling_table(reading, analysis, outcome, measures)
     return join(
         heading(4, formats.upper_first(outcome.label), label("sec-forces", analysis.id, outcome.id)),
         *(figure(forest_picture(reading, analysis, outcome, m, h)) for m, h in shown),
-        html(pooling_table(reading, analysis, outcome, measures)),
+        html(pooled if outcome.main else fold("The pooled estimates", pooled)),
         *(text(s) for s in said),
     )
 
@@ -116,11 +117,13 @@ def pooling_table(
 def _pooled_rows(
     reading: Reading, analysis: Analysis, outcome: Outcome, measure: str, horizon: float
 ) -> list[list[str | None]]:
-    body: list[list[str | None]] = []
-    for method in (CAUTIOUS, "Wald"):
-        number = _one(reading, analysis, outcome, measure, horizon, method)
-        if number is not None:
-            body.append([f"Pooled, {method} interval", interval_cell(number), p_of(number)])
+    numbers = {m: _one(reading, analysis, outcome, measure, horizon, m) for m in (CAUTIOUS, "Wald")}
+    places = ratio_decimals(list(numbers.values()))
+    body: list[list[str | None]] = [
+        [f"Pooled, {method} interval", interval_cell(number, places), p_of(number)]
+        for method, number in numbers.items()
+        if number is not None
+    ]
     predicted = _one(reading, analysis, outcome, f"{measure} prediction", horizon, "")
     if predicted is not None and math.isfinite(predicted.conf_low + predicted.conf_high):
         span = words_evidence.shown_interval(predicted)
