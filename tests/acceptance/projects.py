@@ -10,13 +10,13 @@ import pandas as pd
 from pdd_outcomes.protocol.template import write_scaffold
 
 
-def people(n: int = 900, seed: int = 1) -> pd.DataFrame:
+def people(n: int = 1_500, seed: int = 1) -> pd.DataFrame:
     """One row a person: the programme lowers the hazard; the young with more priors have it less often."""
     rng = np.random.default_rng(seed)
     age = np.round(18 + rng.gamma(2, 6, n))
     sex = np.where(rng.random(n) < 0.8, "male", "female")
     priors = rng.poisson(1.5, n)
-    programme = rng.random(n) < 1 / (1 + np.exp(0.8 + 0.25 * priors - 0.02 * (age - 30)))
+    programme = rng.random(n) < 1 / (1 + np.exp(1.0 + 0.12 * priors - 0.01 * (age - 30)))
     hazard = 0.04 * np.exp(0.2 * priors - 0.4 * programme)
     time = np.ceil(rng.exponential(1 / hazard))
     return pd.DataFrame(
@@ -37,6 +37,7 @@ def person_study(root: Path, data: pd.DataFrame | None = None, name: str = "a_st
     write_scaffold(root / "analyses", name, "person_table")
     folder = root / "analyses" / name
     (people() if data is None else data).to_csv(folder / "data" / "person.csv", index=False)
+    edit(folder / "protocol.yaml", "max_smd: 0.1", "max_smd: 0.25")  # small samples; what is tested is the line
     return folder
 
 

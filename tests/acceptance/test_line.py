@@ -126,7 +126,7 @@ def test_a_new_extract_runs_through(tmp_path: Path) -> None:
 
 def test_a_failed_gate_gives_a_page_with_diagnostics_no_effects_and_code_5(tmp_path: Path) -> None:
     folder = person_study(tmp_path)
-    edit(folder / "protocol.yaml", "max_smd: 0.1", "max_smd: 0.0001")
+    edit(folder / "protocol.yaml", "max_smd: 0.25", "max_smd: 0.0001")
     with pytest.raises(GateError, match="standardised difference") as stopped:
         pdd("run", "a_study", "--engine", "embedded", root=tmp_path)
     assert stopped.value.exit_code == 5
@@ -143,7 +143,7 @@ def test_an_override_goes_on_and_is_said_on_the_page(tmp_path: Path) -> None:
     folder = person_study(tmp_path)
     edit(
         folder / "protocol.yaml",
-        "max_smd: 0.1, min_ess: 100",
+        "max_smd: 0.25, min_ess: 100",
         "max_smd: 0.0001, min_ess: 100, override: Agreed with the panel beforehand",
     )
     assert pdd("run", "a_study", "--engine", "embedded", root=tmp_path).exit_code == 0

@@ -82,7 +82,7 @@ def test_a_few_bad_rows_are_quarantined_and_the_run_goes_on(tmp_path: Path) -> N
     run(tmp_path)
     extract = tmp_path / "build" / "a_study" / "extract"
     quality = pd.read_csv(extract / "quality.csv").iloc[0]
-    assert (quality["rows_in"], quality["rows_ok"], quality["rows_quarantined"]) == (900, 898, 2)
+    assert (quality["rows_in"], quality["rows_ok"], quality["rows_quarantined"]) == (1500, 1498, 2)
     assert pd.read_csv(extract / "quarantine.csv")["row"].tolist() == [4, 6]
     assert folder.is_dir()
 
