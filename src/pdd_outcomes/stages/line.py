@@ -16,7 +16,7 @@ Provider = Callable[[str, int, Path], None]
 LINE: dict[str, Callable[[Provider], Stage]] = {
     "protocol": lambda _: Stage("protocol", (), protocol.run, "validate and hash the plan"),
     "raw": lambda provider: Stage(
-        "raw", ("protocol",), raw.runner(provider), "find the data as they were sent"
+        "raw", ("protocol",), raw.runner(provider), "find the data as they were sent", raw.files_sent
     ),
     "extract": lambda _: Stage("extract", ("raw",), extract.run, "check the data against the contract"),
     "cohort": lambda _: Stage("cohort", ("extract",), cohort.run, "one row a person, no outcomes"),

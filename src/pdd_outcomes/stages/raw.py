@@ -19,6 +19,15 @@ def source_folder(study: Study) -> Path:
     return study.root / rest.strip() if kind == "folder" else study.folder("raw")
 
 
+def files_sent(study: Study) -> dict[str, str]:
+    """The files of the folder that the protocol names, with their hashes; none for demonstration data."""
+    if not study.protocol.data.source.startswith("folder:"):
+        return {}
+    folder = source_folder(study)
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {p.name: sha256_file(p) for p in found if p.suffix in TABLES}
+
+
 def runner(provider: Callable[[str, int, Path], None]) -> Callable[[Workbench], None]:
     """The stage, given what makes demonstration data (the command line's business, not the stage's)."""
 

@@ -76,12 +76,13 @@ class Workbench:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stage's name, the stages it reads, and what it does."""
+    """A stage's name, the stages it reads, what it does, and what else its result depends on."""
 
     name: str
     needs: tuple[str, ...]
     run: Callable[[Workbench], None]
     says: str
+    outside: Callable[[Study], object] = lambda _: None  # beyond the plan, the code and the stages before
 
 
 def read_manifest(study: Study, stage: str) -> dict[str, Any]:
@@ -99,7 +100,9 @@ def run_stage(study: Study, stage: Stage, *, log: Log, only_if_stale: bool = Fal
     Either the stage's folder is the complete result of this run, or it is what it was before.
     """
     manifests = {need: read_manifest(study, need) for need in stage.needs}
-    key = sha256_json([stage.name, study.protocol.sha256, source_sha(), package_versions(), manifests])
+    key = sha256_json(
+        [stage.name, study.protocol.sha256, source_sha(), package_versions(), manifests, stage.outside(study)]
+    )
     folder = study.folder(stage.name)
     if only_if_stale and _is_current(folder, key):
         return False
