@@ -8,3 +8,4 @@ R_ITERATIVE = 1e-5  # R's optimisers for tau^2 and maximum likelihood stop about
 R_ROOT = 1e-4  # uniroot's default tolerance, Q-profile bounds
 PUBLISHED_4DP = 5e-5  # a figure printed to four decimals
 PUBLISHED_3DP = 5e-4  # a figure printed to three decimals
+PUBLISHED_INPUTS_4DP = 1e-4  # a figure worked out from published ones that were printed to four decimals

@@ -94,3 +94,10 @@ def test_a_count_cell_under_the_threshold_is_found_and_other_small_numbers_are_n
     )
     assert scan_html(page, threshold=10) == ["line 1: a count under the threshold"]
     assert scan_html(page) == []
+
+
+def test_an_engines_own_scripts_may_hold_requests_and_still_no_data() -> None:
+    page = "<script>fetch('/x');</script>"
+    assert scan_html(page)
+    assert scan_html(page, engine_scripts=True) == []
+    assert scan_html('<script>vegaEmbed("#v", {"datasets": {"d": [1, 2]}})</script>', engine_scripts=True)

@@ -61,7 +61,9 @@ def dates_in(text: str) -> set[str]:
     return set(re.findall(_DATE, text))
 
 
-def scan_html(text: str, *, allowed: Collection[str] = (), threshold: int | None = None) -> list[str]:
+def scan_html(
+    text: str, *, allowed: Collection[str] = (), threshold: int | None = None, engine_scripts: bool = False
+) -> list[str]:
     """Problems with a rendered page, each a kind and a line; empty where the page may be published.
 
     Text, comments and attributes are searched for :data:`IDENTIFIERS`; scripts and styles are left out of
@@ -72,20 +74,23 @@ def scan_html(text: str, *, allowed: Collection[str] = (), threshold: int | None
     ----------
     text : the page
     allowed : strings to pass over, such as the dates of the protocol
+    engine_scripts : the page has scripts of the engine that rendered it (Quarto's menus and tooltips), which hold
+        code that could make requests; only data in scripts is then refused
     threshold : where given, a table cell with ``data-kind="count"`` may not hold 1 .. threshold - 1
     """
-    page = _Page(allowed, threshold)
+    page = _Page(allowed, threshold, engine_scripts)
     page.feed(text)
     page.close()
     return page.problems
 
 
 class _Page(HTMLParser):
-    def __init__(self, allowed: Collection[str], threshold: int | None) -> None:
+    def __init__(self, allowed: Collection[str], threshold: int | None, engine_scripts: bool) -> None:
         super().__init__(convert_charrefs=True)
         self.problems: list[str] = []
         self._allowed = allowed
         self._threshold = threshold
+        self._engine_scripts = engine_scripts
         self._raw: str | None = None  # "script" or "style" while inside one
         self._cell: list[str] | None = None  # the words of a count cell while inside one
 
@@ -119,7 +124,7 @@ class _Page(HTMLParser):
                 ("data in a script", _SCRIPT_DATA),
                 ("a request from a script", _SCRIPT_REQUEST),
             ):
-                if pattern.search(data):
+                if pattern.search(data) and not (self._engine_scripts and pattern is _SCRIPT_REQUEST):
                     self._say(kind)
         else:
             self._search(data, "text")

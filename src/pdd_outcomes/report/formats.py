@@ -119,6 +119,12 @@ def upper_first(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def sentence(words: str) -> str:
+    """Words from a protocol as a sentence: a capital, and a full stop if it ends without one."""
+    said = upper_first(words.strip())
+    return said if not said or said[-1] in ".!?" else f"{said}."
+
+
 def readable(name: str) -> str:
     """A covariate's name as words; a name that is already words is kept.
 

@@ -86,16 +86,22 @@ def judge(contrast: Contrast, rule: Rule) -> Judgement:
         unmet.append(f"the difference {said}, and the rule asks for {rule.alpha:g} or less")
     if not number.events_treated >= rule.min_treated_events:
         unmet.append(f"fewer than {rule.min_treated_events:g} of the treated are known to have had the outcome")
-    expected = [
-        arm.estimate * size
-        for arm, size in ((contrast.treated, number.n_treated), (contrast.control, number.n_control))
-        if arm is not None and arm.ok
-    ]
-    if expected and not min(expected) >= rule.min_np:
-        unmet.append(f"fewer than {rule.min_np:g} people are expected to have the outcome in one of the groups")
+    expected = (
+        _expected(contrast.treated, number.n_treated, number.events_treated),
+        _expected(contrast.control, number.n_control, number.events_control),
+    )
+    if not all(count >= rule.min_np for count in expected):
+        unmet.append(
+            f"fewer than {rule.min_np:g} people are known to be expected to have the outcome in one of the groups"
+        )
     if unmet:
         return Judgement(Verdict.INCONCLUSIVE, tuple(unmet))
     return Judgement(Verdict.LOWER if number.estimate < 0 else Verdict.HIGHER)
+
+
+def _expected(risk: Number | None, n: float, events: float) -> float:
+    """n p: from the group's risk, or the events themselves where only a difference is pooled."""
+    return risk.estimate * n if risk is not None and risk.ok else events
 
 
 def fewer_more(x: float) -> str:
@@ -238,7 +244,7 @@ def cannot_say(said: Said, contrast: Contrast, judgement: Judgement, estimand: s
         lines.append(
             "What being diverted does for a person: everyone eligible in a scheme force is counted, diverted or not."
         )
-    else:
+    elif estimand in ("ATT", "FSATT"):
         lines.append(
             "What would happen if everyone were treated so: the figures are about people like those who were, not about "
             f"people like those in {said.control}."

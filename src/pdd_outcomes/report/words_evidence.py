@@ -15,6 +15,8 @@ from .formats import fixed, per_100
 from .reading import Number
 from .words import SAME_GAP, Said, fewer_more, interval_ends
 
+NEAR_ONE = 0.05  # on the log scale: a hazard ratio this near to 1 is on neither side of it
+
 
 def naive_gap(said: Said, naive: Number, matched: Number) -> str:
     """What matching did to the gap between the groups."""
@@ -27,6 +29,8 @@ def naive_gap(said: Said, naive: Number, matched: Number) -> str:
     )
     if abs(before - after) < SAME_GAP:
         return f"{first} Matching hardly moved it."
+    if abs(after) < SAME_GAP:
+        return f"{first} Once like is compared with like, hardly anything of the gap is left."
     if before * after < 0:
         return f"{first} Once like is compared with like, the sign turns: the raw gap was misleading."
     if abs(after) > abs(before):
@@ -125,12 +129,12 @@ def waning_words(hazards: Sequence[tuple[str, float]]) -> str:
         return ""
     said = formats.series([f"{fixed(ratio, 2)} ({period})" for period, ratio in known])
     sizes = [abs(math.log(ratio)) for _, ratio in known]
-    sides = {ratio < 1 for _, ratio in known}
+    sides = {ratio < 1 for _, ratio in known if abs(math.log(ratio)) >= NEAR_ONE}
     first = f"Period by period the hazard ratio is {said}"
     steps = [later - earlier for earlier, later in itertools.pairwise(sizes)]
-    if len(sides) == 1 and all(step < 0 for step in steps):
+    if len(sides) <= 1 and all(step < 0 for step in steps):
         return f"{first}: the difference fades with time, and one overall ratio would mislead."
-    if len(sides) == 1 and all(step > 0 for step in steps):
+    if len(sides) <= 1 and all(step > 0 for step in steps):
         return f"{first}: the difference grows with time, and one overall ratio would mislead."
     return f"{first}: it follows no steady course."
 

@@ -47,7 +47,7 @@ def render_study(study: Study, *, engine: Engine, log: Log) -> Path:
             engine=engine,
             on_message=lambda line: log(f"{study.name}: report: {line}"),
         )
-        _scan(made, findings)
+        _scan(made, findings, engine_scripts=result.engine == "quarto")
         os.replace(made, study.page)
     entry = page.entry()
     described = {
@@ -65,11 +65,14 @@ def render_study(study: Study, *, engine: Engine, log: Log) -> Path:
     return study.page
 
 
-def _scan(page: Path, findings: Path) -> None:
+def _scan(page: Path, findings: Path, *, engine_scripts: bool) -> None:
     study = read_findings(findings).study
     dates = {day for text in strings(study) for day in dates_in(text)}
     found = scan_html(
-        page.read_text(encoding="utf-8"), allowed=dates, threshold=int(study["release"]["threshold"])
+        page.read_text(encoding="utf-8"),
+        allowed=dates,
+        threshold=int(study["release"]["threshold"]),
+        engine_scripts=engine_scripts,
     )
     if found:
         raise DisclosureError(f"the rendered page: {problem}. Nothing was put in place." for problem in found)

@@ -117,10 +117,18 @@ def panels_picture(reading: Reading, analysis: Analysis, outcome: Outcome) -> Pi
         narrow=(3.4, 1.0 + 1.5 * -(-len(frames) // 2)),
     )
     caption = (
-        f"Cumulative risk of {formats.lower_first(outcome.label)} in each force and in the comparison people matched to it. "
-        f"Steps of a month, bands are {100 * reading.rule.level:g}% intervals."
+        f"{_panels_finding(reading, analysis, outcome, list(frames))} Cumulative risk in each force and in the comparison people "
+        f"matched to it; steps of a month, bands are {100 * reading.rule.level:g}% intervals."
     )
     return Picture(name, drawn, caption, _panels_fold(reading, analysis, outcome, list(frames)))
+
+
+def _panels_finding(reading: Reading, analysis: Analysis, outcome: Outcome, forces: list[str]) -> str:
+    gaps = [reading.contrast(analysis, outcome, group=force).shown for force in forces]
+    known = [gap.estimate for gap in gaps if gap is not None]
+    lower = sum(gap < 0 for gap in known)
+    when = reading.when(reading.main_horizon)
+    return f"Within {when} the risk of {formats.lower_first(outcome.label)} was lower in {lower} of {len(known)} forces."
 
 
 def arms_key(figure: Figure, labels: tuple[str, str], size: float) -> None:

@@ -140,9 +140,10 @@ def overlap_picture(reading: Reading, analysis: Analysis) -> Picture | None:
     name = label("fig-overlap", analysis.id)
     alt = " ".join(f"{dict(SAMPLES)[s]}. {overlap_alt(f)}" for s, f in named.items())
     drawn = picture(draw, id=name, title="Overlap of scores", alt=alt, wide=(7.2, 3.2), narrow=(3.4, 5.4))
+    once = _counted_once(reading, analysis)
     caption = (
-        f"{_shared(named)} The score is the estimated probability of being in {analysis.treated}, from traits recorded before "
-        f"time zero; the groups can only be compared where both have people.{_counted_once(reading, analysis)}"
+        f"{_shared(named, once)} The score is the estimated probability of being in {analysis.treated}, from traits recorded before "
+        f"time zero; the groups can only be compared where both have people.{once}"
     )
     return Picture(name, drawn, caption, _overlap_fold(reading, analysis, frames))
 
@@ -163,9 +164,12 @@ def _counted_once(reading: Reading, analysis: Analysis) -> str:
     return ""
 
 
-def _shared(named: dict[str, pd.DataFrame]) -> str:
+def _shared(named: dict[str, pd.DataFrame], once: str) -> str:
+    """How much the two groups' scores overlap; after matching only where a comparison person stands for one."""
     parts = []
     for sample, frame in named.items():
+        if once and sample == "after":
+            continue
         wide = frame.pivot_table(index="bin_low", columns="arm", values="share", dropna=False).fillna(0.0)
         parts.append((sample, 100 * float(wide.min(axis=1).sum())))
     said = [f"{formats.fixed(share, 0)}% {sample} matching" for sample, share in parts]
@@ -173,6 +177,7 @@ def _shared(named: dict[str, pd.DataFrame]) -> str:
 
 
 def _overlap_fold(reading: Reading, analysis: Analysis, frames: dict[str, pd.DataFrame]) -> str:
+    everyone = (reading.of("overlap", analysis)["group"] == ALL).any()
     bins = sorted({(lo, hi) for f in frames.values() for lo, hi in zip(f["bin_low"], f["bin_high"])})
     rows: list[list[str | None]] = []
     for low, high in bins:
@@ -196,5 +201,6 @@ def _overlap_fold(reading: Reading, analysis: Analysis, frames: dict[str, pd.Dat
         [Column("Score"), *(Column(h, "count") for h in heads)],
         rows,
         id=label("tbl-overlap", analysis.id),
+        notes=[] if everyone else ["Sums over forces; a cell that is withheld for a force is not in the sum."],
     )
     return fold("The numbers behind this figure", content)

@@ -25,7 +25,10 @@ def effect(reading: Reading) -> str:
 def _analysis(reading: Reading, analysis: Analysis) -> str:
     return join(
         heading(3, analysis.label, label("sec-effect", analysis.id)),
-        text(words.estimand_words(analysis, reading.estimand(analysis)), f"Of whom: {analysis.population}."),
+        text(
+            words.estimand_words(analysis, reading.estimand(analysis)),
+            f"Of whom: {formats.sentence(analysis.population)}",
+        ),
         *(_outcome(reading, analysis, outcome) for outcome in reading.outcomes),
         _gap(reading, analysis),
     )

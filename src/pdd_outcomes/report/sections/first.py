@@ -50,7 +50,7 @@ def headline(reading: Reading) -> str:
             words_evidence.gate_words(str(g["gate"]), g["limit"], g["value"], False)
             for g in reading.failed_gates.to_dict("records")
         ]
-        facts = [_fact("For whom", f"{analysis.population}."), _fact("Why", " ".join(failed))]
+        facts = [_fact("For whom", formats.sentence(analysis.population)), _fact("Why", " ".join(failed))]
         facts = [f for f in facts if f["words"]]
         return html(piece("answer", answer=answer, figures=[], facts=facts))
     contrast = reading.contrast(analysis, outcome)
@@ -72,7 +72,7 @@ def _fact(label: str, said: str) -> Fact:
 
 
 def _for_whom(reading: Reading, analysis: Analysis) -> str:
-    whom = f"{analysis.population}."
+    whom = formats.sentence(analysis.population)
     if reading.estimand(analysis) == "FSATT":
         whom += f" Of {analysis.treated}, those for whom someone comparable was found."
     return whom

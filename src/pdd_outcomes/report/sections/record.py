@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import formats, words
 from ..markdown import bullets, heading, html, join, text
-from ..reading import Analysis, Outcome, Reading
+from ..reading import POOLED, Analysis, Outcome, Reading
 from ..tables import Column, Group, fold, piece, table
 from .first import comparator_words
 from .sure import quality_table
@@ -24,11 +24,14 @@ def methods(reading: Reading) -> str:
     """How it was done, from the protocol."""
     parts = [heading(3, f"Design: {a.label}", f"sec-design-{a.id.replace('_', '-')}") for a in reading.analyses]
     designs = [
-        join(h, text(a.method_words, words.estimand_words(a, reading.estimand(a)), _exposure(a)))
+        join(
+            h,
+            text(formats.sentence(a.method_words), words.estimand_words(a, reading.estimand(a)), _exposure(a)),
+        )
         for h, a in zip(parts, reading.analyses)
     ]
     return join(
-        text(str(reading.study["background"])),
+        text(formats.sentence(str(reading.study["background"]))),
         html(piece("facts", facts=_plan(reading))),
         *designs,
         heading(3, "Estimates", "sec-estimates"),
@@ -140,14 +143,15 @@ def _binary(reading: Reading, analysis: Analysis, outcome: Outcome) -> list[str 
     def show(value: float | None, places: int = 3) -> str | None:
         return hidden if value is None or math.isnan(value) else formats.fixed(value, places)
 
+    only_gap = formats.NOT_APPLICABLE if number is not None and number.group == POOLED else hidden
     n = number
     needed = formats.fixed(-1 / n.estimate, 0) if n and significant else formats.NOT_APPLICABLE
     return [
         f"{formats.upper_first(outcome.label)} (binary)",
         show(n.n_treated if n else None, 0),
-        show(c.treated.estimate if c.treated else None),
+        show(c.treated.estimate) if c.treated else only_gap,
         show(n.n_control if n else None, 0),
-        show(c.control.estimate if c.control else None),
+        show(c.control.estimate) if c.control else only_gap,
         show(n.estimate if n else None),
         show(n.conf_low if n else None),
         show(n.conf_high if n else None),
@@ -161,7 +165,8 @@ def _first_time(reading: Reading, analysis: Analysis, outcome: Outcome) -> list[
     if number is None or not number.ok:
         return None
     arms = [reading.number(analysis, outcome, f"rmst_{arm}") for arm in ("treated", "control")]
-    means = [formats.fixed(arm.estimate, 2) if arm and arm.ok else None for arm in arms]
+    missing = formats.NOT_APPLICABLE if number.group == POOLED else None
+    means = [formats.fixed(arm.estimate, 2) if arm and arm.ok else missing for arm in arms]
     sizes = [formats.count(n) if math.isfinite(n) else None for n in (number.n_treated, number.n_control)]
     limits = [formats.fixed(x, 2) if math.isfinite(x) else None for x in (number.conf_low, number.conf_high)]
     p = formats.p_cell(number.p_value) if math.isfinite(number.p_value) else None

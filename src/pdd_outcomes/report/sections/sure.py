@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from .. import formats
-from ..figures.picture import label
 from ..markdown import bullets, heading, html, join, text
-from ..reading import Reading
-from ..tables import Column, cells, table
+from ..reading import ALL, Reading
+from ..tables import Column, Group, cells, fold, table
 
 
 def sure(reading: Reading) -> str:
@@ -75,39 +76,45 @@ def gates_table(reading: Reading) -> str:
 
 def _tests(reading: Reading) -> str:
     tests = reading["ph_tests"]
-    if tests.empty or not reading.has_effects:
-        return ""
     shown = tests[tests["p_value"].notna()]
-    body = [
-        [
-            f"{reading.analysis(str(r['analysis'])).label}; {reading.outcome(str(r['outcome'])).label}"
-            + ("" if r["group"] == "all" else f"; {r['group']}"),
-            formats.fixed(float(r["statistic"]), 2),
-            f"{float(r['df']):g}",
-            formats.p_cell(float(r["p_value"])),
-        ]
-        for r in shown.to_dict("records")
-    ]
-    if not body:
+    if shown.empty or not reading.has_effects:
         return ""
+    keys = ["analysis", "group", "outcome"]
+    alone = shown.groupby(keys)["term"].transform("size") == 1
+    shown = shown[alone | (shown["term"].str.upper() != "GLOBAL")]  # of one term, the global test is the same
+    everyone = shown["group"] == ALL
+    caption = "Grambsch-Therneau tests of proportional hazards"
+    whole = _tests_table(reading, shown[everyone], caption, "tbl-proportional")
+    single = _tests_table(reading, shown[~everyone], f"{caption}, force by force", "tbl-proportional-forces")
+    return join(
+        heading(3, "Are hazards proportional?", "sec-proportional"),
+        text("Where p is small the hazard ratio changes over time, and one overall ratio misleads."),
+        html(whole),
+        html(fold("The same tests, force by force", single)) if single else "",
+    )
+
+
+def _tests_table(reading: Reading, tests: pd.DataFrame, caption: str, id: str) -> str:
+    groups = []
+    for analysis in reading.analyses:
+        rows: list[list[str | None]] = [
+            [
+                formats.upper_first(reading.outcome(str(r["outcome"])).label)
+                + ("" if r["group"] == ALL else f"; {r['group']}"),
+                formats.fixed(float(r["statistic"]), 2),
+                f"{float(r['df']):g}",
+                formats.p_cell(float(r["p_value"])),
+            ]
+            for r in tests[tests["analysis"] == analysis.id].to_dict("records")
+        ]
+        groups += [Group(analysis.label, rows)] if rows else []
     columns = [
         Column("Of"),
         Column("Chi-square", "est"),
         Column("Degrees of freedom", "setting"),
         Column("p", "p"),
     ]
-    return join(
-        heading(3, "Are hazards proportional?", "sec-proportional"),
-        text("Where p is small the hazard ratio changes over time, and one overall ratio misleads."),
-        html(
-            table(
-                "Grambsch-Therneau tests of proportional hazards",
-                columns,
-                body,
-                id=label("tbl", "proportional"),
-            )
-        ),
-    )
+    return table(caption, columns, groups, id=id) if groups else ""
 
 
 def _always(reading: Reading) -> list[str]:
