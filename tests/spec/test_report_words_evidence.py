@@ -176,7 +176,7 @@ def test_proportional_hazards_in_words() -> None:
         ),
         (
             say.Matching(500, 500, 0, math.nan, 500),
-            "Of 500 people in the diverted group, all were matched, from a pool of a group whose size is withheld in the comparison group.",
+            "Of 500 people in the diverted group, all were matched, from the comparison group, whose size is withheld.",
         ),
         (
             say.Matching(math.nan, math.nan, 0, 900, 500),

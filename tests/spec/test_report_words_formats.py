@@ -87,7 +87,6 @@ def test_an_outcome_is_something_people_did(label: str, did: str) -> None:
         ("No work release", "the no work release group", "the comparison group"),
         ("Scheme forces", "scheme forces", "scheme forces"),
         ("NHS referral", "the NHS referral group", "the comparison group"),
-        ("", "the  group", "the comparison group"),
     ],
 )
 def test_groups_in_a_sentence(label: str, exposed: str, comparison: str) -> None:

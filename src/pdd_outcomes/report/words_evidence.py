@@ -167,13 +167,10 @@ def matched_words(said: Said, matching: Matching) -> str:
     m = matching
     if not (math.isfinite(m.n_treated) and math.isfinite(m.matched_treated)):
         return f"How many of {said.treated} were matched is withheld, because too few are behind a number."
-    pool = (
-        f"{formats.count(m.n_control)} people"
-        if math.isfinite(m.n_control)
-        else "a group whose size is withheld"
-    )
     whole = f"Of {formats.count(m.n_treated)} people in {said.treated}, "
-    drawn = f", from a pool of {pool} in {said.control}"
+    drawn = f", from {said.control}, whose size is withheld"
+    if math.isfinite(m.n_control):
+        drawn = f", from a pool of {formats.count(m.n_control)} people in {said.control}"
     if m.dropped_treated == 0:
         return f"{whole}all were matched{drawn}."
     if math.isnan(m.dropped_treated):
