@@ -78,6 +78,7 @@ def study(**changes: Any) -> dict[str, Any]:
         "comparator": {"label": "prosecuted or given another formal outcome", "outcome_codes": [1, 2, 3, 6, 7]},
         "clock": "incident",
         "window": {"from": "2018-01-01", "to": "2019-12-31"},
+        "labels": {"imd_quintile": "Deprivation quintile", "sex": "Sex"},
         "limits": ["This study is synthetic.", "Being diverted is decided by officers."],
         "sources": [
             "Force-level hazard ratios of the police drug diversion impact evaluation (effect_estimates.csv, 2026-03-06)."

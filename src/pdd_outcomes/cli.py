@@ -101,13 +101,14 @@ def run(
     Example:  pdd run nc_work_release --engine embedded
     """
     from .stages.line import STAGES, run_stage
-    from .stages.report import render_study
+    from .stages.report import render_studies
 
     opened = _open(root, study)
     for stage in STAGES:
         if not run_stage(opened, stage, log=log, provider=_provider, only_if_stale=not again):
             log(f"{study}: {stage}: up to date")
-    print(render_study(opened, engine=engine, log=log))
+    for page in render_studies([opened], root.resolve(), engine=engine, log=log):
+        print(page)
 
 
 @app.command()
@@ -149,13 +150,12 @@ def report(
 
     Example:  pdd report nc_work_release --engine quarto
     """
-    from .stages.report import render_study, write_site_index
+    from .stages.report import render_studies
     from .stages.study import studies as all_studies
 
-    if not index_only:
-        for name in studies or all_studies(root):
-            print(render_study(_open(root, name), engine=engine, log=log))
-    print(write_site_index(root.resolve()))
+    names = [] if index_only else studies or all_studies(root)
+    for page in render_studies([_open(root, n) for n in names], root.resolve(), engine=engine, log=log):
+        print(page)
 
 
 @app.command()

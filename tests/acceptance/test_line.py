@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +15,7 @@ from typer.testing import CliRunner, Result
 from pdd_outcomes.cli import app
 from pdd_outcomes.core.errors import GateError, PddError, ProtocolError, UsageError
 from pdd_outcomes.release.findings import read_findings
+from pdd_outcomes.stages.files import sole_use
 
 from .projects import edit, people, person_study
 
@@ -99,7 +103,42 @@ def test_a_run_killed_in_a_stage_is_picked_up(tmp_path: Path, monkeypatch: pytes
     assert not (build / "estimates").exists()
     (build / ".estimates.left_by_a_kill").mkdir()  # a kill that nothing could tidy after
     assert pdd("run", "a_study", "--engine", "embedded", root=tmp_path).exit_code == 0
-    assert sorted(p.name for p in build.iterdir() if p.name.startswith(".")) == []
+    assert sorted(p.name for p in build.iterdir() if p.name.startswith(".")) == [".lock"]
+
+
+def test_a_run_killed_outright_leaves_nothing_half_done(tmp_path: Path) -> None:
+    person_study(tmp_path)
+    command = [sys.executable, "-m", "pdd_outcomes", "run", "a_study", "--engine", "embedded"]
+    killed_at = []
+    for words in ("design:", "outcomes:", "estimates:", "release:", "report:"):
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as run:
+            assert run.stderr is not None
+            for line in run.stderr:
+                if f"a_study: {words}" in line:
+                    run.kill()
+                    killed_at.append(words)
+    assert killed_at == ["design:", "outcomes:", "estimates:", "release:", "report:"]
+    assert not (tmp_path / "reports" / "_site" / "a_study.html").exists()
+    assert pdd("run", "a_study", "--engine", "embedded", root=tmp_path).exit_code == 0
+    left = [p for folder in ("build/a_study", "reports/_site") for p in (tmp_path / folder).glob(".*")]
+    assert [p.name for p in left] == [".lock"]
+
+
+def test_a_second_run_of_a_study_waits_for_the_first(tmp_path: Path) -> None:
+    said: list[str] = []
+    with sole_use(tmp_path, lambda: said.append("first")):
+        second = threading.Thread(target=_hold, args=(tmp_path, said))
+        second.start()
+        while not said:
+            assert second.is_alive()
+        assert said == ["second waits"]
+    second.join(timeout=30)
+    assert said == ["second waits", "second works"]
+
+
+def _hold(folder: Path, said: list[str]) -> None:
+    with sole_use(folder, lambda: said.append("second waits")):
+        said.append("second works")
 
 
 def test_a_file_changed_behind_the_back_of_a_stage_is_noticed(tmp_path: Path) -> None:
@@ -135,8 +174,9 @@ def test_a_failed_gate_gives_a_page_with_diagnostics_no_effects_and_code_5(tmp_p
     assert findings["curves"].empty
     assert not findings["balance"].empty
     assert pd.read_parquet(tmp_path / "build" / "a_study" / "outcomes" / "outcomes.parquet").empty
-    page = (tmp_path / "reports" / "_site" / "a_study.html").read_text(encoding="utf-8")
-    assert "gate" in page
+    site = tmp_path / "reports" / "_site"
+    assert "gate" in (site / "a_study.html").read_text(encoding="utf-8")
+    assert "a_study.html" in (site / "index.html").read_text(encoding="utf-8")
 
 
 def test_an_override_goes_on_and_is_said_on_the_page(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def study(**changes: Any) -> dict[str, Any]:
         "comparator": "prosecuted (codes 1, 1A)",
         "clock": "incident",
         "window": {"from": "2022-01-01", "to": "2023-03-31"},
+        "labels": {"prior": "Prior offences"},
         "limits": ["Nothing is said of people under 18."],
         "sources": ["Lewer and others (2026), effect_estimates.csv, 2026-03-06"],
         "reporting": {"alpha": 0.05, "level": 0.95},

@@ -68,7 +68,7 @@ def test_overlap_says_how_much_the_groups_have_in_common(forces: Reading) -> Non
     made = overlap_picture(forces, forces.lead)
     assert made is not None
     assert made.caption.startswith(
-        "The two groups' scores have 49% before matching and 100% after matching in common."
+        "The two groups' scores overlap by 49% before matching and 100% after matching."
     )
     assert "[c]" in made.data
 

@@ -141,12 +141,25 @@ def test_heterogeneity_without_figures_is_not_spoken_of() -> None:
     ],
 )
 def test_how_the_hazard_ratio_moves(ratios: tuple[float, ...], ending: str) -> None:
-    said = say.waning_words(list(zip(("first 3 months", "3 to 12 months", "12 to 36 months"), ratios)))
+    hazards = [ratio(r, r / 1.05, r * 1.05) for r in ratios]
+    said = say.waning_words(list(zip(("first 3 months", "3 to 12 months", "12 to 36 months"), hazards)))
     assert said.endswith(ending)
 
 
+def test_no_course_is_claimed_of_hazard_ratios_that_all_hold_1() -> None:
+    hazards = [ratio(r, r / 1.3, r * 1.3) for r in (0.89, 0.95, 0.99)]
+    said = say.waning_words(list(zip(("first 3 months", "3 to 12 months", "12 to 36 months"), hazards)))
+    assert said.endswith("no period tells it from 1.")
+
+
+def test_no_fading_is_claimed_where_only_a_later_period_leaves_out_1() -> None:
+    hazards = [ratio(0.7, 0.4, 1.2), ratio(0.8, 0.7, 0.9)]
+    said = say.waning_words(list(zip(("first 3 months", "3 to 12 months"), hazards)))
+    assert said.endswith("it follows no steady course.")
+
+
 def test_one_period_says_nothing_of_time() -> None:
-    assert say.waning_words([("first 3 months", 0.5), ("3 to 12 months", math.nan)]) == ""
+    assert say.waning_words([("first 3 months", ratio(0.5, 0.4, 0.6)), ("3 to 12 months", ratio(*3 * [math.nan]))]) == ""
 
 
 def test_proportional_hazards_in_words() -> None:

@@ -173,7 +173,7 @@ TABLES: Mapping[str, TableSchema] = _parse(_SPEC)
 # The keys of study.json, and of the parts inside it that are closed too.
 STUDY_KEYS = _words(
     "study title question background version synthetic analyses outcomes time_unit horizons tau comparator clock"
-    " window limits sources reporting release provenance"
+    " window labels limits sources reporting release provenance"
 )
 ANALYSIS_KEYS = _words(
     "id exposure label treated_label control_label population estimand method_words headline"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..core.times import DAYS_PER_MONTH
 
@@ -125,17 +125,22 @@ def sentence(words: str) -> str:
     return said if not said or said[-1] in ".!?" else f"{said}."
 
 
-def readable(name: str) -> str:
-    """A covariate's name as words; a name that is already words is kept.
+def readable(name: str, labels: Mapping[str, str] | None = None) -> str:
+    """A covariate's name as words: its label where it has one; a name that is already words is kept.
 
     Examples
     --------
     >>> readable("prior_offences"), readable("C(sex)[T.male]"), readable("Age at release")
     ('prior offences', 'sex: male', 'Age at release')
+    >>> readable("sex[male]", {"sex": "Recorded sex"})
+    'Recorded sex: male'
     """
+    known = labels or {}
+    if name in known:
+        return known[name]
     level = re.fullmatch(r"(?:C\()?([A-Za-z]\w*)\)?\[(?:T\.)?(.+)\]", name)
     if level:
-        return f"{readable(level[1])}: {readable(level[2])}"
+        return f"{readable(level[1], known)}: {readable(level[2])}"
     return name.replace("_", " ").strip() if re.fullmatch(r"[A-Za-z][\w:]*", name) else name
 
 

@@ -148,6 +148,10 @@ class Reading:
         """Whether the people are invented."""
         return bool(self.study["synthetic"])
 
+    def trait(self, name: str) -> str:
+        """A covariate as a reader knows it."""
+        return formats.readable(name, self.study["labels"])
+
     @cached_property
     def horizons(self) -> tuple[float, ...]:
         """The protocol's times, in its own unit, earliest first."""

@@ -122,19 +122,24 @@ def spread_words(k: float, i2: float, q_p: float) -> str:
     )
 
 
-def waning_words(hazards: Sequence[tuple[str, float]]) -> str:
-    """How the hazard ratio moves over the follow-up: (period, ratio) in order of time."""
-    known = [(period, ratio) for period, ratio in hazards if math.isfinite(ratio) and ratio > 0]
+def waning_words(hazards: Sequence[tuple[str, Number]]) -> str:
+    """How the hazard ratio moves over the follow-up: (period, ratio with its interval) in order of time.
+
+    A course is only claimed where it is steady and the period in which the difference is largest leaves out 1.
+    """
+    known = [(period, n) for period, n in hazards if math.isfinite(n.estimate) and n.estimate > 0]
     if len(known) < 2:
         return ""
-    said = formats.series([f"{fixed(ratio, 2)} ({period})" for period, ratio in known])
-    sizes = [abs(math.log(ratio)) for _, ratio in known]
-    sides = {ratio < 1 for _, ratio in known if abs(math.log(ratio)) >= NEAR_ONE}
+    said = formats.series([f"{fixed(n.estimate, 2)} ({period})" for period, n in known])
+    sizes = [abs(math.log(n.estimate)) for _, n in known]
+    sides = {n.estimate < 1 for _, n in known if abs(math.log(n.estimate)) >= NEAR_ONE}
     first = f"Period by period the hazard ratio is {said}"
+    if all(_holds(n, 1.0) for _, n in known):
+        return f"{first}: no period tells it from 1."
     steps = [later - earlier for earlier, later in itertools.pairwise(sizes)]
-    if len(sides) <= 1 and all(step < 0 for step in steps):
+    if len(sides) <= 1 and all(step < 0 for step in steps) and not _holds(known[0][1], 1.0):
         return f"{first}: the difference fades with time, and one overall ratio would mislead."
-    if len(sides) <= 1 and all(step > 0 for step in steps):
+    if len(sides) <= 1 and all(step > 0 for step in steps) and not _holds(known[-1][1], 1.0):
         return f"{first}: the difference grows with time, and one overall ratio would mislead."
     return f"{first}: it follows no steady course."
 

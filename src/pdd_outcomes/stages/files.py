@@ -6,8 +6,9 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,29 @@ def fresh_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(old)
     else:
         os.replace(made, target)
+
+
+@contextmanager
+def sole_use(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold `folder` for one process at a time; `waiting` is called once where another holds it.
+
+    The system gives the lock back when its holder ends in any way, so a killed run leaves none behind. A run whose
+    `make` alone was killed goes on in the background: the next one waits for it instead of meeting it half-way.
+    Windows has no such lock, and there two runs of one study must not be started together.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    with (folder / ".lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def check_unchanged(folder: Path, outputs: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..cohort.labels import LABELS
 from ..core.errors import DataError
 from ..protocol import Analysis, Protocol
 from ..release.findings import write_findings
@@ -66,12 +67,18 @@ def _study(bench: Workbench, matching: pd.DataFrame) -> dict[str, Any]:
         "comparator": _comparator(p),
         "clock": plan.clock if plan else None,
         "window": {"from": plan.window.from_.isoformat(), "to": plan.window.to.isoformat()} if plan else None,
+        "labels": trait_labels(p),
         "limits": list(p.limits),
         "sources": list(p.sources),
         "reporting": p.reporting.model_dump(mode="json"),
         "release": p.release.model_dump(mode="json"),
         "provenance": provenance(p, bench.manifests),
     }
+
+
+def trait_labels(p: Protocol) -> dict[str, str]:
+    """What a reader calls each covariate: the plan's labels, or the cohort builder's for those it makes."""
+    return dict(p.person_table.labels) if p.person_table else dict(LABELS)
 
 
 def _comparator(p: Protocol) -> dict[str, Any] | None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,29 @@ from ..report.page import Study as Page
 from ..report.site import IndexEntry, write_index
 from ..report.source import page_source
 from .design import gates_failed
-from .files import canonical_json, check_unchanged, write_text
+from .files import canonical_json, check_unchanged, sole_use, write_text
 from .runner import Log, read_manifest
 from .study import Study, studies
+
+
+def render_studies(opened: Sequence[Study], root: Path, *, engine: Engine, log: Log) -> list[Path]:
+    """Render each study and then the index; a study that a gate stopped does not keep the others from their pages.
+
+    Raises
+    ------
+    GateError
+        One or more studies were stopped by a gate: their pages, the others' and the index are there.
+    """
+    pages, failed = [], []
+    for study in opened:
+        try:
+            pages.append(render_study(study, engine=engine, log=log))
+        except GateError as error:
+            failed += error.problems
+    pages.append(write_site_index(root))
+    if failed:
+        raise GateError(failed)
+    return pages
 
 
 def render_study(study: Study, *, engine: Engine, log: Log) -> Path:
@@ -36,9 +59,8 @@ def render_study(study: Study, *, engine: Engine, log: Log) -> Path:
     findings = study.folder("release") / "findings"
     page = Page(findings)
     log(f"{study.name}: report: render the page")
-    study.page.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=study.page.parent, prefix=".") as room:
-        made = Path(room) / study.page.name
+    with _room(study, log) as room:
+        made = room / study.page.name
         result = render(
             page_source("study.qmd"),
             made,
@@ -63,6 +85,21 @@ def render_study(study: Study, *, engine: Engine, log: Log) -> Path:
             f"{reason}. The report shows diagnostics and no effects: {study.page.name}." for reason in failed
         )
     return study.page
+
+
+@contextmanager
+def _room(study: Study, log: Log) -> Iterator[Path]:
+    """A folder beside the page to render in; what a killed rendering left is removed first."""
+    site, prefix = study.page.parent, f".{study.name}."
+    site.mkdir(parents=True, exist_ok=True)
+    with sole_use(
+        study.folder("report").parent,
+        lambda: log(f"{study.name}: report: waiting for another run of this study"),
+    ):
+        for leftover in site.glob(f"{prefix}*"):
+            shutil.rmtree(leftover)
+        with tempfile.TemporaryDirectory(dir=site, prefix=prefix) as room:
+            yield Path(room)
 
 
 def _scan(page: Path, findings: Path, *, engine_scripts: bool) -> None:

@@ -27,6 +27,7 @@ from .files import (
     read_table,
     sha256_file,
     sha256_json,
+    sole_use,
     write_csv,
     write_parquet,
     write_text,
@@ -97,8 +98,18 @@ def read_manifest(study: Study, stage: str) -> dict[str, Any]:
 def run_stage(study: Study, stage: Stage, *, log: Log, only_if_stale: bool = False) -> bool:
     """Run one stage; False where `only_if_stale` and nothing that it depends on has changed.
 
-    Either the stage's folder is the complete result of this run, or it is what it was before.
+    Either the stage's folder is the complete result of this run, or it is what it was before. One run of a study is
+    at work at a time; another waits.
     """
+
+    def waiting() -> None:
+        log(f"{study.name}: {stage.name}: waiting for another run of this study to end its stage")
+
+    with sole_use(study.folder(stage.name).parent, waiting):
+        return _run_stage(study, stage, log, only_if_stale)
+
+
+def _run_stage(study: Study, stage: Stage, log: Log, only_if_stale: bool) -> bool:
     manifests = {need: read_manifest(study, need) for need in stage.needs}
     key = sha256_json(
         [stage.name, study.protocol.sha256, source_sha(), package_versions(), manifests, stage.outside(study)]

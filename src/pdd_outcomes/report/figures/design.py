@@ -47,7 +47,7 @@ def love_picture(reading: Reading, analysis: Analysis) -> Picture | None:
     if rows.empty:
         return None
     frame = rows[["covariate", "smd_unadjusted", "smd"]].copy()
-    frame["covariate"] = [formats.readable(str(c)) for c in frame["covariate"]]
+    frame["covariate"] = [reading.trait(str(c)) for c in frame["covariate"]]
 
     def draw(figure: Figure) -> None:
         draw_love(frame, figure.subplots(), threshold=THRESHOLD)
@@ -79,7 +79,7 @@ def _balance_fold(reading: Reading, analysis: Analysis) -> str:
     for group in groups:
         part = rows[rows["group"] == group]
         columns = [cells(part, c, lambda x: formats.fixed(x, 2)) for c in shown]
-        names = [formats.readable(str(c)) for c in part["covariate"]]
+        names = [reading.trait(str(c)) for c in part["covariate"]]
         body.append(
             Group("" if groups == [ALL] else _group_title(group), [list(r) for r in zip(names, *columns)])
         )
@@ -173,7 +173,7 @@ def _shared(named: dict[str, pd.DataFrame], once: str) -> str:
         wide = frame.pivot_table(index="bin_low", columns="arm", values="share", dropna=False).fillna(0.0)
         parts.append((sample, 100 * float(wide.min(axis=1).sum())))
     said = [f"{formats.fixed(share, 0)}% {sample} matching" for sample, share in parts]
-    return f"The two groups' scores have {formats.series(said)} in common."
+    return f"The two groups' scores overlap by {formats.series(said)}."
 
 
 def _overlap_fold(reading: Reading, analysis: Analysis, frames: dict[str, pd.DataFrame]) -> str:

@@ -27,7 +27,7 @@ def _analysis(reading: Reading, analysis: Analysis) -> str:
         heading(3, analysis.label, label("sec-effect", analysis.id)),
         text(
             words.estimand_words(analysis, reading.estimand(analysis)),
-            f"Of whom: {formats.sentence(analysis.population)}",
+            f"Population: {formats.sentence(analysis.population)}",
         ),
         *(_outcome(reading, analysis, outcome) for outcome in reading.outcomes),
         _gap(reading, analysis),
@@ -176,7 +176,7 @@ def period(reading: Reading, number: Number) -> str:
 
 def _waning(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
     numbers = reading.by_time(analysis, outcome, "hazard_ratio_interval")
-    return words_evidence.waning_words([(period(reading, n), n.estimate) for n in numbers if n.ok])
+    return words_evidence.waning_words([(period(reading, n), n) for n in numbers if n.ok])
 
 
 def _proportional(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
