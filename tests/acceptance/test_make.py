@@ -75,7 +75,19 @@ def test_a_failed_gate_leaves_its_page_and_stops_every_make_until_it_is_mended(p
 
 def test_make_alone_prints_help_for_every_target(project: Path) -> None:
     said = make(project).stdout
-    for target in "setup check check-data plan run report test lint bench clean help".split():
+    for target in [
+        "setup",
+        "check",
+        "check-data",
+        "plan",
+        "run",
+        "report",
+        "test",
+        "lint",
+        "bench",
+        "clean",
+        "help",
+    ]:
         assert f"  {target} " in said
 
 
