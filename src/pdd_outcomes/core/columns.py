@@ -67,7 +67,7 @@ class Columns:
         values = self._as_float(role, column, series)
         if values is None:
             return np.zeros(len(self._data))
-        self._rows(role, column, ~np.isfinite(values), "is infinite", "Correct the extract.")
+        self._rows(role, column, np.isinf(values), "is infinite", "Correct the extract.")
         if minimum is not None:
             self._rows(
                 role,

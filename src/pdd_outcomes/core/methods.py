@@ -29,6 +29,17 @@ MATCHING: Mapping[str, MethodSpec] = {
     )
 }
 
+WEIGHTING: Mapping[str, MethodSpec] = {
+    m.name: m
+    for m in (
+        MethodSpec("ipw", frozenset({"ATT", "ATC", "ATE"}), exact=False, cite="Robins, Hernan & Brumback 2000"),
+        MethodSpec("overlap", frozenset({"ATT", "ATO"}), exact=False, cite="Li, Morgan & Zaslavsky 2018"),
+        MethodSpec("matching", frozenset({"ATT", "ATM"}), exact=False, cite="Li & Greene 2013"),
+        MethodSpec("entropy", frozenset({"ATT", "ATC", "ATE"}), exact=False, cite="Hainmueller 2012"),
+        MethodSpec("cbps", frozenset({"ATT", "ATC", "ATE"}), exact=False, cite="Imai & Ratkovic 2014"),
+    )
+}
+
 POOLING: Mapping[str, MethodSpec] = {
     m.name: m
     for m in (

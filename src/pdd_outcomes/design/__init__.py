@@ -6,6 +6,8 @@ from .match import match
 from .matched import Matched
 from .overlap import overlap_counts
 from .propensity import PropensityScore, propensity_score
+from .weight import weight
+from .weighted import Weighted
 
 __all__ = [
     "AnalysisRows",
@@ -14,9 +16,11 @@ __all__ = [
     "EffectiveSize",
     "Matched",
     "PropensityScore",
+    "Weighted",
     "balance",
     "match",
     "overlap_counts",
     "propensity_score",
     "unadjusted",
+    "weight",
 ]

@@ -88,7 +88,7 @@ def match(
         take.problem(
             f"exact names the treatment column {treatment!r}: nobody of the other arm could agree on it."
         )
-    columns = _balance_columns(take, data, covariates, formula, names)
+    columns = named_columns(take, data, covariates, formula, names)
     take.check()
     found = measure(data, treatment, treated, distance, covariates=covariates, formula=formula)
     turns: str = order
@@ -146,12 +146,12 @@ def _is_width(caliper: object) -> bool:
     return 0 <= float(caliper) < np.inf
 
 
-def _balance_columns(
+def named_columns(
     take: Columns,
     data: pd.DataFrame,
     covariates: Sequence[str] | None,
     formula: str | None,
-    exact: tuple[str, ...],
+    exact: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     """The columns that balance is read on: the covariates or the formula's columns, then exact ones."""
     if isinstance(covariates, str):

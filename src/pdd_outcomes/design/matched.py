@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ..core.columns import FloatArray
 from ..core.errors import UsageError
-from ..core.formula import covariate_matrix
 from ..core.results import TIDY, Shown
-from .balance import LIMIT, Balance, balance, balance_of
 from .design import AnalysisRows, Design
 from .distance import Distance
-from .overlap import before_and_after
 from .sets import Links
+from .views import Views
 from .words import Asked, describe
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from .propensity import PropensityScore
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Matched(Design, Shown):
+class Matched(Design, Views, Shown):
     """Matched sets and their weights, with the frame they were made from.
 
     Attributes
@@ -58,9 +53,24 @@ class Matched(Design, Shown):
         return pairs[["treated", "control", "distance"]].sort_values(["treated", "control"], ignore_index=True)
 
     @property
+    def treatment(self) -> str:
+        """The treatment's column."""
+        return self.asked.treatment
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns matched on and exact ones."""
+        return self.asked.columns
+
+    @property
     def propensity(self) -> PropensityScore | None:
         """The fitted propensity model, where the distance came from one."""
         return self.distance.propensity
+
+    @property
+    def matching_score(self) -> FloatArray | None:
+        """The score (n,) that was matched, or None where only pairs have a distance."""
+        return self.distance.score
 
     @property
     def roles(self) -> dict[str, Any]:
@@ -102,89 +112,6 @@ class Matched(Design, Shown):
         rows = self.analysis_rows()
         frame = self.source.iloc[rows.row].assign(weights=rows.weight, set_id=rows.clusters[0])
         return frame.assign(row=rows.row).reset_index(drop=True) if self.asked.replace else frame
-
-    def balance(
-        self,
-        covariates: Sequence[str] | None = None,
-        *,
-        sd: Literal["treated", "control", "pooled"] | None = None,
-        distance: bool = False,
-    ) -> Balance:
-        """Balance before and after matching, by default of the columns matched on and exact columns.
-
-        `sd` is by default the SD of the arm the estimand is about. With `distance`, the matching score
-        has the first row.
-        """
-        names = list(self.asked.columns if covariates is None else covariates)
-        if not names:
-            raise UsageError("balance needs covariates=[...]: the match was given scores and no columns.")
-        own: Literal["treated", "control"] = "treated" if self.asked.focal_treated else "control"
-        found = balance(self.source, self.asked.treatment, covariates=names, weights=self.weights, sd=sd or own)
-        if not distance:
-            return found
-        if self.distance.score is None:
-            raise UsageError("a Mahalanobis distance is between two people, so nobody has a score to balance.")
-        frame = pd.DataFrame({"distance": self.distance.score})
-        score = balance_of(covariate_matrix(frame, ["distance"]), self.treated, self.weights, found.sd)
-        return Balance(pd.concat([score.table, found.table], ignore_index=True), found.sd, found.ess)
-
-    def love_plot(self, ax: Axes | None = None, *, threshold: float = LIMIT) -> Axes:
-        """Standardised differences before and after matching, a row for each covariate."""
-        return self.balance().love_plot(ax, threshold=threshold)
-
-    def overlap(self, score: FloatArray | None = None, *, bins: int = 20) -> pd.DataFrame:
-        """Counts by band of the propensity score: sample ("before", "after"), arm, bin_low, bin_high, count, share.
-
-        `score` (n,) holds probabilities where the match did not estimate them itself.
-        """
-        if score is None and self.propensity is None:
-            raise UsageError("overlap needs score=, an (n,) array of probabilities: the match estimated none.")
-        p = self.propensity.score if score is None and self.propensity is not None else score
-        return before_and_after(np.asarray(p, dtype=float), self.treated, self.weights, bins=bins)
-
-    def overlap_plot(
-        self,
-        ax: Axes | None = None,
-        *,
-        sample: Literal["before", "after"] = "before",
-        score: FloatArray | None = None,
-    ) -> Axes:
-        """Where on the propensity score (n,) the arms are, before or after matching."""
-        from ..core.draw.overlap import draw_overlap
-
-        frame = self.overlap(score)
-        return draw_overlap(frame[frame["sample"] == sample].drop(columns="sample"), ax)
-
-    def dropped(self, covariates: Sequence[str] | None = None) -> pd.DataFrame:
-        """Who the estimand is no longer about: the focal arm's means, kept and dropped.
-
-        Columns covariate, mean_kept, mean_dropped, smd (dropped minus kept, in SDs of the whole focal arm),
-        n_kept, n_dropped. Where nobody was dropped, mean_dropped is NaN.
-        """
-        names = list(self.asked.columns if covariates is None else covariates)
-        if not names:
-            raise UsageError("dropped needs covariates=[...]: the match was given scores and no columns.")
-        matrix = covariate_matrix(self.source, names, all_levels=True)
-        focal = self.treated if self.asked.focal_treated else ~self.treated
-        kept = focal & (self.weights > 0)
-        lost = focal & (self.weights == 0)
-        values = matrix.values
-        binary = ((values == 0) | (values == 1)).all(axis=0)
-        spread = values[focal].std(axis=0, ddof=1) if focal.sum() > 1 else np.full(values.shape[1], np.nan)
-        share = values[focal].mean(axis=0)
-        spread = np.where(binary, np.sqrt(np.clip(share * (1 - share), 0, None)), spread)
-        stays = values[kept].mean(axis=0)
-        goes = values[lost].mean(axis=0) if lost.any() else np.full(values.shape[1], np.nan)
-        return pd.DataFrame(
-            {
-                "covariate": list(matrix.terms),
-                "mean_kept": stays,
-                "mean_dropped": goes,
-                "smd": (goes - stays) / np.where(spread > 0, spread, np.nan),
-                "n_kept": int(kept.sum()),
-                "n_dropped": int(lost.sum()),
-            }
-        )
 
     def describe(self) -> str:
         """What was asked, how many were matched and dropped, and what the weights are, in sentences."""

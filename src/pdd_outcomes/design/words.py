@@ -18,6 +18,9 @@ ORDERS = {
 MEANS = {
     "ATT": "the effect on the treated",
     "ATC": "the effect on the untreated",
+    "ATE": "the average effect on everyone",
+    "ATO": "the effect on the people in whom the arms overlap, most on those as likely treated as not",
+    "ATM": "the effect on the people whom pair matching would keep",
     "FSATT": "the effect on the treated who could be matched",
     "FSATC": "the effect on the untreated who could be matched",
 }

@@ -32,7 +32,8 @@ def render_studies(opened: Sequence[Study], root: Path, *, engine: Engine, log: 
     GateError
         One or more studies were stopped by a gate: their pages, the others' and the index are there.
     """
-    pages, failed = [], []
+    pages: list[Path] = []
+    failed: list[str] = []
     for study in opened:
         try:
             pages.append(render_study(study, engine=engine, log=log))
