@@ -32,7 +32,7 @@ def said(error):
     ("call", "words"),
     [
         ({"method": "optimal"}, ["method='optimal'", "nearest"]),
-        ({"estimand": "ATE"}, ["cannot target the ATE", "ATC", "ATT"]),
+        ({"estimand": "ATE"}, ["cannot target the ATE", "subclass"]),
         ({"ratio": 0}, ["ratio=0", "at least 1"]),
         ({"ratio": 1.5}, ["ratio=1.5"]),
         ({"ratio": True}, ["ratio=True"]),

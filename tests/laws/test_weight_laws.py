@@ -48,7 +48,8 @@ def test_entropy_balancing_balances_every_mean_on_the_mean_of_whom_it_is_about(s
 @settings(max_examples=15)
 @given(seed=SEEDS)
 def test_with_more_moments_squares_and_cubes_balance_too(seed):
-    data = people(seed).assign(square=lambda d: d["age"] ** 2, cube=lambda d: d["age"] ** 3)
+    # Of few people the cube of a rare high count can be out of reach, and that is an error.
+    data = people(seed, n=3_000).assign(square=lambda d: d["age"] ** 2, cube=lambda d: d["age"] ** 3)
     made = weight(data, "t", covariates=COVARIATES, method="entropy", moments=3)
     assert gaps(data, made, ["age", "square", "cube"]).max() < 1e-6
 

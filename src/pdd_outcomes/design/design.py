@@ -11,7 +11,7 @@ import pandas as pd
 from ..core.columns import BoolArray, Columns, FloatArray, IntArray
 
 # What an estimand becomes when some of the people it is about could not be matched.
-FEASIBLE = {"ATT": "FSATT", "ATC": "FSATC"}
+FEASIBLE = {"ATT": "FSATT", "ATC": "FSATC", "ATE": "FSATE"}
 
 
 class EffectiveSize(NamedTuple):
@@ -59,8 +59,9 @@ class Design:
 
     def __post_init__(self) -> None:
         # A caliper that drops treated people changes the question; the name says so from here on.
-        about = self.treated if self.requested == "ATT" else ~self.treated
-        lost = self.requested in FEASIBLE and bool((about & (self.weights == 0)).any())
+        arms = {"ATT": (True,), "ATC": (False,), "ATE": (True, False)}.get(self.requested, ())
+        about = np.isin(self.treated, arms)
+        lost = bool((about & (self.weights == 0)).any())
         object.__setattr__(self, "estimand", FEASIBLE[self.requested] if lost else self.requested)
 
     @property

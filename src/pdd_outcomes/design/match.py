@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace as replaced
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,8 @@ from .nearest import Chosen, nearest_on_score
 from .nearest_points import nearest_on_points
 from .propensity import right_hand_side
 from .sets import links_from, matching_weights, set_numbers
+from .strata import Cutpoints
+from .stratify import check_strata_options, strata_design
 from .words import ORDERS, Asked
 
 SCALES = ("sd", "raw")
@@ -30,19 +33,21 @@ def match(
     covariates: Sequence[str] | None = None,
     formula: str | None = None,
     distance: str | FloatArray = "logistic",
-    method: Literal["nearest"] = "nearest",
+    method: Literal["nearest", "subclass", "cem", "exact"] = "nearest",
     ratio: int = 1,
     replace: bool = False,
     caliper: float | None = None,
     caliper_scale: Literal["sd", "raw"] = "sd",
     exact: Sequence[str] = (),
     order: Literal["largest", "smallest", "closest", "random", "data"] = "largest",
-    estimand: Literal["ATT", "ATC"] = "ATT",
+    estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
+    subclasses: int = 6,
+    cutpoints: Cutpoints = None,
     rng: np.random.Generator | None = None,
 ) -> Matched:
-    """Matched sets of treated people and controls, for the effect on the treated (or the untreated).
+    r"""Matched sets of treated people and controls, for the effect on the treated, the untreated or everyone.
 
-    Each focal person (treated for the ATT, control for the ATC) in turn takes the nearest person of the
+    With method "nearest", each focal person (treated for the ATT, control for the ATC) in turn takes the nearest person of the
     other arm who is left. `nearest` says how ties are decided: with distinct scores the order of the rows
     decides nothing.
 
@@ -53,7 +58,8 @@ def match(
     covariates, formula : for the distance, and for `.balance()`; with an array of scores, for balance only
     distance : "logistic" (difference of the logits of the propensity score), "mahalanobis" (pooled
         within-arm covariance), or an (n,) array of scores used as given
-    method : "nearest"
+    method : "nearest"; or strata, in which everyone of both arms stays: "subclass" (bands of the score), "cem"
+        (alike on covariates cut into bins) or "exact" (alike on covariates)
     ratio : how many each is to have; everyone gets a first before anyone gets a second
     replace : whether a person may be matched more than once
     caliper : the largest distance allowed, itself included
@@ -61,7 +67,10 @@ def match(
         units of the distance
     exact : columns on which matched people must agree
     order : who chooses first. For "mahalanobis" nobody has a score, and "largest" means "data".
-    estimand : "ATT" or "ATC"
+    estimand : "ATT", "ATC", or for strata "ATE"
+    subclasses : bands for "subclass", with equal shares of the people the estimand is about
+    cutpoints : for "cem": bins of equal width for every number, or for each by name; a list holds inner cut points.
+        None is Sturges's rule, :math:`\lceil\log_2 n\rceil + 1` bins.
     rng : for order="random"
 
     Returns
@@ -80,6 +89,9 @@ def match(
     """
     check_estimand(MATCHING, method, estimand)
     _check_options(ratio, replace, caliper, caliper_scale, order, rng)
+    check_strata_options(
+        method, subclasses, cutpoints, ratio=ratio, replace=replace, caliper=caliper, order=order
+    )
     names = (exact,) if isinstance(exact, str) else tuple(exact)
     take = Columns(data)
     treated = take.binary("treatment", treatment)
@@ -90,23 +102,45 @@ def match(
         )
     columns = named_columns(take, data, covariates, formula, names)
     take.check()
-    found = measure(data, treatment, treated, distance, covariates=covariates, formula=formula)
-    turns: str = order
-    if found.points is not None:
-        turns = _order_without_scores(order, caliper, caliper_scale)
     asked = Asked(
-        treatment, columns, method, int(ratio), bool(replace), caliper, caliper_scale, names, turns, estimand
+        treatment=treatment,
+        columns=columns,
+        method=method,
+        ratio=int(ratio),
+        replace=bool(replace),
+        caliper=caliper,
+        caliper_scale=caliper_scale,
+        exact=names,
+        order=order,
+        estimand=estimand,
+        bands=int(subclasses),
     )
-    width = _width(caliper, caliper_scale, found)
-    chosen = _choose(found, asked, treated, stratum, width, rng)
-    links = links_from(chosen)
+    if method != "nearest":
+        return strata_design(data, treated, stratum, distance, covariates, formula, cutpoints, asked)
+    found = measure(data, treatment, treated, distance, covariates=covariates, formula=formula)
+    if found.points is not None:
+        asked = replaced(asked, order=_order_without_scores(order, caliper, caliper_scale))
+    return _pairs_design(data, treated, stratum, found, asked, rng)
+
+
+def _pairs_design(
+    data: pd.DataFrame,
+    treated: BoolArray,
+    stratum: IntArray,
+    found: Distance,
+    asked: Asked,
+    rng: np.random.Generator | None,
+) -> Matched:
+    """The design of people who chose partners."""
+    width = _width(asked.caliper, asked.caliper_scale, found)
+    links = links_from(_choose(found, asked, treated, stratum, width, rng))
     if not links.n_sets:
         raise DataError(_nobody(asked, treated, stratum))
     return Matched(
         treated=treated,
         weights=matching_weights(links, len(data)),
         set_id=set_numbers(links, len(data)),
-        requested=estimand,
+        requested=asked.estimand,
         asked=asked,
         distance=found,
         links=links,

@@ -15,7 +15,7 @@ from .design import AnalysisRows, Design
 from .distance import Distance
 from .sets import Links
 from .views import Views
-from .words import Asked, describe
+from .words import Asked, describe, describe_strata
 
 if TYPE_CHECKING:
     from .propensity import PropensityScore
@@ -31,21 +31,34 @@ class Matched(Design, Views, Shown):
         focal people count 1, a match counts the sum of 1/k over its sets, rescaled so that the weights of
         the other arm sum to the number of different people matched. With replacement `set_id` (n,) is the
         group of sets that share people.
+        For strata (n,) weights give each stratum the share it has among those the estimand is about.
     asked : what was asked for
-    distance : the distance between people
-    links : one row a link of a set
+    distance : the distance between people; None where strata were made without one
+    links : one row a link of a set; None for strata, whose people have no partner of their own
     caliper : the largest distance allowed, in units of the distance; None where there was none
     """
 
     asked: Asked = field(repr=False)
-    distance: Distance = field(repr=False)
-    links: Links = field(repr=False)
+    distance: Distance | None = field(repr=False)
+    links: Links | None = field(repr=False)
     caliper: float | None
     source: pd.DataFrame = field(repr=False)
 
     @property
+    def n_sets(self) -> int:
+        """Matched sets, or strata with both arms."""
+        if self.links is not None:
+            return self.links.n_sets
+        assert self.set_id is not None
+        return int(self.set_id.max()) + 1
+
+    @property
     def pairs(self) -> pd.DataFrame:
         """Who is matched with whom: treated, control (positional row numbers) and distance, sorted."""
+        if self.links is None:
+            raise UsageError(
+                f"method={self.asked.method!r} makes strata of many people and no pairs; `.set_id` says who is with whom."
+            )
         focal, partner = ("treated", "control") if self.asked.focal_treated else ("control", "treated")
         pairs = pd.DataFrame(
             {focal: self.links.focal, partner: self.links.partner, "distance": self.links.distance}
@@ -65,16 +78,18 @@ class Matched(Design, Views, Shown):
     @property
     def propensity(self) -> PropensityScore | None:
         """The fitted propensity model, where the distance came from one."""
-        return self.distance.propensity
+        return self.distance.propensity if self.distance else None
 
     @property
     def matching_score(self) -> FloatArray | None:
         """The score (n,) that was matched, or None where only pairs have a distance."""
-        return self.distance.score
+        return self.distance.score if self.distance else None
 
     @property
     def roles(self) -> dict[str, Any]:
-        """What to pass, with `.data()`, to a model that takes `weights` and `cluster`."""
+        """What to pass, with `.data()`, to a model that takes `weights` and, of sets, `cluster`."""
+        if self.links is None:
+            return {"weights": "weights"}
         return {"weights": "weights", "cluster": ["set_id", "row"] if self.asked.replace else "set_id"}
 
     def analysis_rows(self) -> AnalysisRows:
@@ -83,11 +98,15 @@ class Matched(Design, Views, Shown):
         Without replacement, the matched people, clustered on their set. With replacement, a row for each
         membership of a set: the focal person counts 1 and each of k matches 1/k, clustered on the set and,
         because a person may be in several, on the person (Abadie & Spiess 2022, JASA 117:983-995, show
-        that without replacement the set is enough).
+        that without replacement the set is enough). Of strata everyone in one, clustered on the person: a
+        stratum is fixed by the covariates, and a variance from a handful of clusters would be too small.
         """
+        links = self.links
+        if links is None:
+            row = np.flatnonzero(self.weights > 0).astype(np.int64)
+            return AnalysisRows(row, self.weights[row], (row,))
         if not self.asked.replace:
             return Design.analysis_rows(self)
-        links = self.links
         focal, first = np.unique(links.set_number, return_index=True)
         row = np.concatenate([links.focal[first], links.partner])
         weight = np.concatenate([np.ones(len(focal)), links.share])
@@ -110,11 +129,18 @@ class Matched(Design, Views, Shown):
                 "Rename before matching."
             )
         rows = self.analysis_rows()
-        frame = self.source.iloc[rows.row].assign(weights=rows.weight, set_id=rows.clusters[0])
+        assert self.set_id is not None
+        number = self.set_id[rows.row] if self.links is None else rows.clusters[0]
+        frame = self.source.iloc[rows.row].assign(weights=rows.weight, set_id=number)
         return frame.assign(row=rows.row).reset_index(drop=True) if self.asked.replace else frame
 
     def describe(self) -> str:
         """What was asked, how many were matched and dropped, and what the weights are, in sentences."""
+        if self.links is None:
+            return describe_strata(
+                self.asked, self.distance, self.treated, self.weights, self.n_sets, self.estimand
+            )
+        assert self.distance is not None
         return describe(
             self.asked, self.distance, self.caliper, self.treated, self.weights, self.links, self.estimand
         )
@@ -146,10 +172,10 @@ class Matched(Design, Views, Shown):
                 "matched_control": [int((~t & kept).sum())],
                 "dropped_treated": [int((t & ~kept).sum())],
                 "dropped_control": [int((~t & ~kept).sum())],
-                "n_sets": [self.links.n_sets],
+                "n_sets": [self.n_sets],
                 "ess_treated": [self.ess.treated],
                 "ess_control": [self.ess.control],
                 "caliper": [np.nan if self.caliper is None else self.caliper],
-                "total_distance": [float(self.links.distance.sum())],
+                "total_distance": [np.nan if self.links is None else float(self.links.distance.sum())],
             }
         )

@@ -23,6 +23,7 @@ MEANS = {
     "ATM": "the effect on the people whom pair matching would keep",
     "FSATT": "the effect on the treated who could be matched",
     "FSATC": "the effect on the untreated who could be matched",
+    "FSATE": "the average effect on the people who could be matched",
 }
 
 
@@ -30,7 +31,7 @@ MEANS = {
 class Asked:
     """The request behind a match, checked.
 
-    `caliper` is as asked, in units of `caliper_scale`; `columns` are those matched on and exact ones.
+    `ratio`, `replace`, `caliper` and `order` are of the methods that choose partners; `caliper` is as asked, in units of `caliper_scale`; `columns` are those matched on and exact ones.
     """
 
     treatment: str
@@ -43,6 +44,7 @@ class Asked:
     exact: tuple[str, ...]
     order: str
     estimand: str
+    bands: int = 0  # of method "subclass"
 
     @property
     def focal_treated(self) -> bool:
@@ -86,6 +88,43 @@ def describe(
             f"Nobody of the {focal} arm was dropped: the estimand is the {estimand} ({MEANS[estimand]})."
         )
     said.append(_weights(asked, focal, other))
+    return " ".join(said)
+
+
+def describe_strata(
+    asked: Asked,
+    distance: Distance | None,
+    treated: BoolArray,
+    weights: FloatArray,
+    n_sets: int,
+    estimand: str,
+) -> str:
+    """The same for strata: how they were made, who is in one with both arms, and what the weights are."""
+    kept = weights > 0
+    alike = ", ".join(asked.columns)
+    how = {
+        "exact": f"Exact strata: people alike on {alike}.",
+        "cem": f"Coarsened exact strata: people alike on {alike}, numbers being cut into bins.",
+        "subclass": f"{asked.bands} bands of {'the propensity score' if distance and distance.propensity else 'the scores given'}"
+        + (f", within people alike on {', '.join(asked.exact)}" if asked.exact else "")
+        + ".",
+    }[asked.method]
+    said = [
+        how,
+        f"{n_sets:,} strata hold both arms: {int((treated & kept).sum()):,} of {int(treated.sum()):,} treated people and "
+        f"{int((~treated & kept).sum()):,} of {int((~treated).sum()):,} controls are in one.",
+    ]
+    if estimand != asked.estimand:
+        said.append(
+            f"The others were dropped, so the estimand is the {estimand} ({MEANS[estimand]}), not the {asked.estimand}."
+        )
+    else:
+        said.append(f"The estimand is the {estimand} ({MEANS[estimand]}).")
+    whom = {"ATT": "treated people", "ATC": "controls", "ATE": "people"}[asked.estimand]
+    said.append(
+        f"Weights: each arm counts a stratum by the share of the {whom} kept who are in it, and sums to its people; everyone else "
+        "counts 0. The cluster is the person: strata are few, fixed by the covariates, and not drawn."
+    )
     return " ".join(said)
 
 

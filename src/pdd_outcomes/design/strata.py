@@ -1,0 +1,122 @@
+"""Strata of like people of both arms: exact, coarsened, or by bands of a score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.columns import BoolArray, Columns, FloatArray, IntArray
+from ..core.errors import UsageError
+from ..core.formula import is_categorical
+
+Cutpoints = int | Mapping[str, int | Sequence[float]] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strata:
+    """Who is alike.
+
+    Attributes
+    ----------
+    weights : (n,) float, 0 where the stratum lacks an arm
+    set_id : (n,) strata with both arms, numbered from 0 in the order in which their first person comes; -1 elsewhere
+    """
+
+    weights: FloatArray
+    set_id: IntArray
+
+    @property
+    def n_sets(self) -> int:
+        """Strata with both arms."""
+        return int(self.set_id.max()) + 1
+
+
+def stratified(code: IntArray, treated: BoolArray, estimand: str) -> Strata:
+    r"""Strata with both arms, and weights (n,) that give each stratum in each arm the share that it has in the target.
+
+    With :math:`n_{as}` people of arm `a` in stratum `s`, :math:`N_a` in all strata that are kept and `m_s` the people
+    of the stratum whom the estimand is about (`M` in all),
+
+    .. math:: w_i = \frac{m_s}{M} \cdot \frac{N_a}{n_{as}} ,
+
+    so that the weights of an arm sum to its people and, for the ATT, the treated count 1.
+
+    Parameters
+    ----------
+    code : (n,) 0..k-1; treated : (n,) bool; estimand : "ATT", "ATC" or "ATE"
+    """
+    k = int(code.max()) + 1
+    size = np.stack([np.bincount(code[arm], minlength=k) for arm in (~treated, treated)])
+    both: BoolArray = np.asarray((size > 0).all(axis=0))
+    inside = both[code]
+    about = {"ATT": size[1], "ATC": size[0], "ATE": size.sum(axis=0)}[estimand] * both
+    kept = size * both
+    ratio = np.zeros((2, k))
+    ratio[:, both] = about[both] / max(about.sum(), 1) * kept.sum(axis=1, keepdims=True) / size[:, both]
+    weights = np.where(inside, ratio[treated.astype(int), code], 0.0)
+    set_id = np.full(len(code), -1, dtype=np.int64)
+    if inside.any():
+        names, first, label = np.unique(code[inside], return_index=True, return_inverse=True)
+        rank = np.empty(len(names), dtype=np.int64)
+        rank[np.argsort(first)] = np.arange(len(names))
+        set_id[inside] = rank[label]
+    return Strata(weights, set_id)
+
+
+def bands(score: FloatArray, about: BoolArray, n: int) -> IntArray:
+    """Bands 0..n-1 of the score (n,), with equal shares of the people `about` whom the estimand is."""
+    edges = np.quantile(score[about], np.linspace(0, 1, n + 1))
+    return np.clip(np.searchsorted(edges, score, side="right") - 1, 0, n - 1).astype(np.int64)
+
+
+def coarsened(data: pd.DataFrame, take: Columns, names: Sequence[str], cutpoints: Cutpoints) -> IntArray:
+    """Codes (n,) of people alike on every column once numbers are cut into bins.
+
+    Parameters
+    ----------
+    names : columns; labels and booleans are taken as they are
+    cutpoints : bins of equal width for every number, or for each by name; a list is of inner cut points, a value at
+        one belonging to the bin above. None is Sturges's rule, :math:`\\lceil \\log_2 n \\rceil + 1` bins.
+
+    References
+    ----------
+    Iacus, King and Porro (2012) Political Analysis 20:1-24.
+    """
+    given = cutpoints if isinstance(cutpoints, Mapping) else {}
+    odd = sorted(set(given) - set(names))
+    if odd:
+        raise UsageError(f"cutpoints names {odd}, which are not among the covariates {list(names)}.")
+    usual = cutpoints if isinstance(cutpoints, int) else int(np.ceil(np.log2(max(len(data), 2)))) + 1
+    parts: dict[str, Any] = {}
+    for name in names:
+        series = take.series("covariates", name)
+        if series is None:
+            continue
+        if is_categorical(series) or series.dtype.kind == "b":
+            if name in given:
+                take.problem(
+                    f"cutpoints for {name!r}: it holds labels, which cannot be cut. Merge levels first."
+                )
+            parts[name] = take.labels("covariates", name)[0]
+        else:
+            values = take.number("covariates", name)
+            parts[name] = _cut(values, given.get(name, usual), name)
+    take.check()
+    frame = pd.DataFrame(parts)
+    return np.asarray(frame.groupby(list(frame.columns), sort=False).ngroup(), dtype=np.int64)
+
+
+def _cut(values: FloatArray, rule: int | Sequence[float], name: str) -> IntArray:
+    if isinstance(rule, (int, np.integer)) and not isinstance(rule, bool):
+        if rule < 1:
+            raise UsageError(f"cutpoints for {name!r} must be at least 1 bin, not {rule}.")
+        inner = np.linspace(values.min(), values.max(), int(rule) + 1)[1:-1]
+    else:
+        inner = np.asarray(rule, dtype=float)
+        if inner.ndim != 1 or not np.isfinite(inner).all() or (np.diff(inner) <= 0).any():
+            raise UsageError(f"cutpoints for {name!r} must be rising numbers, or a number of bins.")
+    return np.searchsorted(inner, values, side="right").astype(np.int64)
