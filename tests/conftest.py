@@ -8,6 +8,11 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pandas as pd
 import pytest
+from hypothesis import settings
+
+# The same examples every time: a run that fails here fails everywhere, and none fails by luck.
+settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -159,7 +159,10 @@ def test_no_fading_is_claimed_where_only_a_later_period_leaves_out_1() -> None:
 
 
 def test_one_period_says_nothing_of_time() -> None:
-    assert say.waning_words([("first 3 months", ratio(0.5, 0.4, 0.6)), ("3 to 12 months", ratio(*3 * [math.nan]))]) == ""
+    assert (
+        say.waning_words([("first 3 months", ratio(0.5, 0.4, 0.6)), ("3 to 12 months", ratio(*3 * [math.nan]))])
+        == ""
+    )
 
 
 def test_proportional_hazards_in_words() -> None:

@@ -12,6 +12,7 @@ from ..core.columns import FloatArray
 from ..core.errors import DataError
 from ..core.results import tidy_frame
 from ..survival import CoxFit, cox, km_influence, rmst_influence
+from .certainty import ALIKE, NOUGHT, why_no_error, without_error
 from .sample import Sample
 
 Row = dict[str, Any]
@@ -29,8 +30,8 @@ def risk_rows(sample: Sample, horizons: FloatArray, level: float) -> Iterator[Ro
         psi = -influence[:, k, :]
         counts = _counts(sample, float(horizon))
         if np.isnan(risk).any():
-            late = " and ".join(arm for arm, r in zip(("treated", "control"), risk) if np.isnan(r))
-            reason = f"nobody {late} is followed to this horizon"
+            late = " or the ".join(arm for arm, r in zip(("treated", "control"), risk) if np.isnan(r))
+            reason = f"nobody among the {late} people is followed to this horizon"
             for measure, scale in _RISKS:
                 yield _missing(measure, scale, reason, {"horizon": horizon, **counts})
             continue
@@ -84,24 +85,28 @@ def _contrast_rows(
     value: FloatArray, psi: FloatArray, sample: Sample, measures: Any, keys: Mapping[str, Any], level: float
 ) -> Iterator[Row]:
     covariance = sample.variance(psi)
+    # A restricted mean is put in units of its horizon, where its spread is of the order of a risk's.
+    unit = float(keys["horizon"]) if measures is _MEANS else 1.0
+    alone = (psi**2).sum(axis=0)
+
+    def row(measure: str, scale: str, estimate: float, g: FloatArray, null: float) -> Row:
+        reason = why_no_error(covariance / unit**2, alone / unit**2, g)
+        error = float(
+            np.sqrt(max(0.0, float(g @ covariance @ g)))
+        )  # a variance of 0 may come out just below it
+        return _row(measure, scale, estimate, error, keys, level, null, reason=reason)
+
     for (measure, scale), gradient in zip(measures, ([1, 0], [0, 1], [1, -1], None)):
         if gradient is not None:
             g = np.array(gradient, dtype=float)
             null = 0.0 if g.sum() == 0 else np.nan
-            yield _row(measure, scale, float(g @ value), float(np.sqrt(g @ covariance @ g)), keys, level, null)
+            yield row(measure, scale, float(g @ value), g, null)
         elif (value > 0).all():
             g = np.array([1 / value[0], -1 / value[1]])
-            yield _row(
-                measure,
-                scale,
-                float(np.log(value[0] / value[1])),
-                float(np.sqrt(g @ covariance @ g)),
-                keys,
-                level,
-                0.0,
-            )
+            yield row(measure, scale, float(np.log(value[0] / value[1])), g, 0.0)
         else:
-            yield _missing(measure, scale, "an arm has no event by then, so the ratio is 0 or undefined", keys)
+            nil = "no time without the event" if measures is _MEANS else "no event by then"
+            yield _missing(measure, scale, f"an arm has {nil}, so the ratio is 0 or undefined", keys)
 
 
 def hazard_row(
@@ -118,14 +123,15 @@ def hazard_row(
     keys = {"horizon": end, "interval_start": start, **_counts(within, end)}
     for arm, word in ((True, "treated"), (False, "control")):
         if not (happened & (within.treated == arm)).any():
-            return _missing(measure, "ratio", f"no event among the {word} in this interval", keys), None
+            return _missing(measure, "ratio", f"no event among the {word} people in this interval", keys), None
     names = [f"cluster_{i}" for i in range(len(within.clusters))]
     frame = pd.DataFrame(
         {
             "time": ends,
             "event": happened.astype(int),
             "treated": within.treated.astype(float),
-            "weight": within.weight,
+            # On any other scale the test of proportional hazards, whose variance is the model's, would change.
+            "weight": within.weight / within.weight.mean(),
             "entry": start,
             **dict(zip(names, within.clusters)),
         }
@@ -135,8 +141,19 @@ def hazard_row(
         fit = cox(frame, "time", "event", covariates=["treated"], entry=entry, weights="weight", cluster=names)
     except DataError as problem:
         return _missing(measure, "ratio", str(problem.problems[0]), keys), None
-    error = float(np.sqrt(fit.covariance[0, 0]))
-    return _row(measure, "ratio", float(fit.coefficients[0]), error, keys, level, 0.0), fit
+    variance = float(fit.covariance[0, 0])
+    unknown = within.one_cluster or variance <= NOUGHT * float(fit.naive_covariance[0, 0])
+    row = _row(
+        measure,
+        "ratio",
+        float(fit.coefficients[0]),
+        float(np.sqrt(variance)),
+        keys,
+        level,
+        0.0,
+        reason=ALIKE if unknown else "",
+    )
+    return row, fit
 
 
 def _counts(sample: Sample, horizon: float) -> dict[str, int]:
@@ -149,15 +166,26 @@ def _counts(sample: Sample, horizon: float) -> dict[str, int]:
 
 
 def _row(
-    measure: str, scale: str, value: float, error: float, keys: Mapping[str, Any], level: float, null: float
+    measure: str,
+    scale: str,
+    value: float,
+    error: float,
+    keys: Mapping[str, Any],
+    level: float,
+    null: float,
+    *,
+    reason: str,
 ) -> Row:
-    """One standard row. Of a ratio the value comes as its log: estimate and limits go to the ratio scale."""
+    """One standard row. Of a ratio the value comes as its log: estimate and limits go to the ratio scale.
+
+    With a `reason` the estimate stands alone.
+    """
     tidy: Row = tidy_frame([measure], value, error, level=level, null=null).to_dict("records")[0]  # type: ignore[assignment]
     if scale == "ratio":
         tidy |= {c: float(np.exp(tidy[c])) for c in ("estimate", "conf_low", "conf_high")}
     if scale == "probability":
         tidy |= {"conf_low": max(0.0, tidy["conf_low"]), "conf_high": min(1.0, tidy["conf_high"])}
-    return {**tidy, "scale": scale, **keys, "status": "ok", "reason": ""}
+    return without_error({**tidy, "scale": scale, **keys, "status": "ok"}, reason)
 
 
 def _missing(measure: str, scale: str, reason: str, keys: Mapping[str, Any]) -> Row:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..core.columns import Columns, FloatArray
 from ..core.errors import DataError, UsageError
-from ..core.results import HypothesisTest, NotEstimable, Shown, check_level, chi_square_test, tidy_frame
+from ..core.results import TIDY, HypothesisTest, Shown, check_level, chi_square_test, tidy_frame
 from ..core.sandwich import clustered_covariance
 from ..design import Design
+from .certainty import why_no_error, without_error
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,27 +27,40 @@ class RiskContrast(Shown):
     n_control: int
 
     def tidy(self, level: float = 0.95) -> pd.DataFrame:
-        """risk_treated, risk_control, risk_difference; risk_ratio and odds_ratio as ratios (std_error on the log scale)."""
+        """risk_treated, risk_control, risk_difference; risk_ratio and odds_ratio as ratios (std_error on the log scale).
+
+        `reason` says why a ratio cannot be estimated, or why an estimate has no error and interval: the arm's
+        outcomes, or the clusters, do not vary.
+        """
         check_level(level)
         p = self.risks
-        gradients = {"risk_treated": [1.0, 0.0], "risk_control": [0.0, 1.0], "risk_difference": [1.0, -1.0]}
-        frames = []
-        for name, gradient in gradients.items():
-            g = np.array(gradient)
-            null = 0.0 if name == "risk_difference" else np.nan
-            frames.append(tidy_frame([name], g @ p, np.sqrt(g @ self.covariance @ g), level=level, null=null))
-        for name, value, g in (
-            ("risk_ratio", p, 1 / np.maximum(p, 1e-300)),
-            ("odds_ratio", p / np.maximum(1 - p, 1e-300), 1 / np.maximum(p * (1 - p), 1e-300)),
+        rows = []
+        for name, gradient in (
+            ("risk_treated", (1, 0)),
+            ("risk_control", (0, 1)),
+            ("risk_difference", (1, -1)),
         ):
-            if not ((p > 0) & (p < 1)).all():
-                frames.append(NotEstimable(name, "the risk of an arm is 0 or 1").tidy())
+            g = np.array(gradient, dtype=float)
+            row = self._row(name, float(g @ p), g, level, null=0.0 if name == "risk_difference" else np.nan)
+            if name != "risk_difference":
+                row |= {c: float(np.clip(row[c], 0.0, 1.0)) for c in ("conf_low", "conf_high")}
+            rows.append(row)
+        for name, reach, said in (
+            ("risk_ratio", p > 0, "the risk of an arm is 0"),
+            ("odds_ratio", (p > 0) & (p < 1), "the risk of an arm is 0 or 1"),
+        ):
+            if not reach.all():
+                rows.append({**dict.fromkeys(TIDY, np.nan), "term": name, "reason": said})
                 continue
-            g = g * np.array([1.0, -1.0])
-            row = tidy_frame([name], np.log(value[0] / value[1]), np.sqrt(g @ self.covariance @ g), level=level)
-            row[["estimate", "conf_low", "conf_high"]] = np.exp(row[["estimate", "conf_low", "conf_high"]])
-            frames.append(row)
-        return pd.concat(frames, ignore_index=True)
+            value, slope = (p, 1 / p) if name == "risk_ratio" else (p / (1 - p), 1 / (p * (1 - p)))
+            row = self._row(name, float(np.log(value[0] / value[1])), slope * [1, -1], level, null=0.0)
+            rows.append(row | {c: float(np.exp(row[c])) for c in ("estimate", "conf_low", "conf_high")})
+        return pd.DataFrame(rows)
+
+    def _row(self, name: str, value: float, g: FloatArray, level: float, *, null: float) -> dict[str, Any]:
+        variance, alone = max(0.0, float(g @ self.covariance @ g)), self.risks * (1 - self.risks)
+        row = tidy_frame([name], value, np.sqrt(variance), level=level, null=null).to_dict("records")[0]
+        return without_error({str(k): v for k, v in row.items()}, why_no_error(self.covariance, alone, g))
 
     def glance(self) -> pd.DataFrame:
         """One row: people by arm and the estimand."""
@@ -104,12 +119,9 @@ def mcnemar(design: Design, outcomes: pd.DataFrame, *, outcome: str) -> Hypothes
     y = _outcome(design, outcomes, outcome)
     rows = design.analysis_rows()
     sets, treated = rows.clusters[0], design.treated[rows.row]
-    pairs = design.set_id is not None and len(rows.clusters) == 1
-    if (
-        not pairs
-        or not (np.unique(sets[treated], return_counts=True)[1] == 1).all()
-        or 2 * treated.sum() != len(sets)
-    ):
+    first_of, second_of = np.sort(sets[treated]), np.sort(sets[~treated])
+    once = len(np.unique(first_of)) == len(first_of) and np.array_equal(first_of, second_of)
+    if design.set_id is None or len(rows.clusters) != 1 or not once:
         raise UsageError("McNemar's test is for pairs: match with ratio=1 and replace=False.")
     first = pd.Series(y[rows.row[treated]], index=sets[treated]).sort_index()
     second = pd.Series(y[rows.row[~treated]], index=sets[~treated]).sort_index()

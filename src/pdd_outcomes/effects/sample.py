@@ -46,6 +46,11 @@ class Sample:
         """Different people of an arm with their event by `horizon`."""
         return len(np.unique(self.row[(self.treated == arm) & self.event & (self.time <= horizon)]))
 
+    @property
+    def one_cluster(self) -> bool:
+        """Whether all rows are of one cluster, so that nothing can be known of how clusters vary."""
+        return any(len(np.unique(c)) < 2 for c in self.clusters)
+
     def variance(self, influence: FloatArray) -> FloatArray:
         """Covariance (p, p) of estimates with influence (m, p), clustered as the design says."""
         return clustered_covariance(influence, self.clusters)

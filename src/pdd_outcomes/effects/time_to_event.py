@@ -64,6 +64,8 @@ class TimeToEvent(Shown):
         `term` is risk_treated, risk_control, risk_difference, risk_ratio, rmst_treated, rmst_control, rmst_difference,
         rmst_ratio, hazard_ratio or hazard_ratio_interval; `horizon` its time (an interval's end), `interval_start` an
         interval's start. Ratios stand on the ratio scale with std_error on the log scale. n and events count people.
+        `status` is "ok" or "not_estimable". An estimate whose arm or clusters do not vary stands without error and
+        interval; `reason` says why.
         """
         wanted = self.level if level is None else check_level(level)
         rows = list(risk_rows(self.sample, np.asarray(self.horizons), wanted))
@@ -94,7 +96,8 @@ class TimeToEvent(Shown):
     def ph_test(self, transform: str = "km") -> HypothesisTest | NotEstimable:
         """Grambsch-Therneau test of proportional hazards for the treatment."""
         if self.cox_fit is None:
-            return NotEstimable("treated", "an arm has no event, so there is no hazard ratio to test")
+            whole, _ = hazard_row(self.sample, 0.0, float(self.sample.time.max()), self.level, "hazard_ratio")
+            return NotEstimable("treated", str(whole["reason"]))
         return self.cox_fit.ph_test(transform)  # type: ignore[arg-type]
 
     def plot(self, ax: Any = None) -> Any:
@@ -143,12 +146,7 @@ def time_to_event(
         Rows that do not fit the design, times or events out of range, an arm without people.
     """
     check_level(level)
-    horizons = tuple(float(h) for h in at)
-    if not horizons or any(h <= 0 for h in horizons) or tau <= 0:
-        raise UsageError("at= needs at least one horizon above 0, and tau= must be above 0.")
-    cuts = tuple(float(c) for c in intervals)
-    if list(cuts) != sorted(set(cuts)) or any(c <= 0 or c >= max(*horizons, tau) for c in cuts):
-        raise UsageError("intervals= must increase, from above 0 to below the last horizon.")
+    horizons, cuts = _check_times(at, tau, intervals)
     sample = outcome_sample(design, outcomes, time, event)
     _, fit = hazard_row(sample, 0.0, float(sample.time.max()), level, "hazard_ratio")
     return TimeToEvent(
@@ -162,6 +160,36 @@ def time_to_event(
         fit,
         sample,
     )
+
+
+def _check_times(
+    at: Sequence[float], tau: float, intervals: Sequence[float]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Horizons and cut points as numbers, or one error with everything wrong with them."""
+    problems = []
+    horizons, cuts = _numbers(at), _numbers(intervals)
+    last = _numbers([tau])
+    if not horizons or not all(h > 0 and np.isfinite(h) for h in horizons):
+        problems.append("at= needs at least one horizon, each a finite number above 0, such as [91, 365].")
+    if not last or not (last[0] > 0 and np.isfinite(last[0])):
+        problems.append("tau= must be a finite number above 0.")
+    if cuts is None:
+        problems.append("intervals= must be a list of numbers.")
+    elif not problems and horizons and last:
+        end = max(*horizons, last[0])
+        if list(cuts) != sorted(set(cuts)) or not all(0 < c < end for c in cuts):
+            problems.append("intervals= must increase, from above 0 to below the last horizon.")
+    if problems:
+        raise UsageError(problems)
+    return horizons or (), cuts or ()
+
+
+def _numbers(values: Any) -> tuple[float, ...] | None:
+    """The values as floats; None where they are not a sequence of numbers."""
+    array = np.asarray(values)
+    if array.ndim != 1 or (len(array) and array.dtype.kind not in "iuf"):
+        return None
+    return tuple(float(v) for v in array)
 
 
 def _curves(sample: Sample, level: float) -> SurvivalCurves:

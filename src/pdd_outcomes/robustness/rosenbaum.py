@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,24 +32,31 @@ def rosenbaum_bounds(
     DataFrame
         gamma, p_lower, p_upper: a row for each gamma, in the order given.
 
+    Raises
+    ------
+    UsageError, DataError
+        A gamma below 1; counts that are not whole numbers of at least 0, or are both 0.
+
     References
     ----------
     Rosenbaum (2002) Observational Studies, 2nd ed., section 4.3.2.
 
     Examples
     --------
-    Of 122 pairs of brothers in which one died of lung cancer, 110 had lost the smoker: only a hidden trait that made one
-    brother six times as likely to smoke could bring that about.
+    In 122 pairs of a smoker and a man like him who did not smoke, one of the two died of lung cancer; in 110 of them the
+    smoker. Only a hidden trait that multiplied the odds of smoking six times could bring that about.
 
     >>> rosenbaum_bounds(110, 12, gammas=[1, 5, 6]).round(3)["p_upper"].tolist()
     [0.0, 0.023, 0.097]
     """
-    counts = np.array([treated_only, control_only], dtype=float)
+    counts = _numbers("treated_only and control_only", [treated_only, control_only])
     if not (np.isfinite(counts) & (counts >= 0) & (counts == np.round(counts))).all() or counts.sum() == 0:
         raise DataError("treated_only and control_only must be counts of discordant pairs, not both 0.")
-    gamma = np.atleast_1d(np.asarray(gammas, dtype=float))
-    if gamma.ndim != 1 or not (np.isfinite(gamma) & (gamma >= 1)).all():
-        raise UsageError("gammas must be numbers of at least 1; 1 is no hidden bias.")
+    gamma = np.atleast_1d(_numbers("gammas", gammas))
+    if gamma.ndim != 1 or len(gamma) == 0 or not (np.isfinite(gamma) & (gamma >= 1)).all():
+        raise UsageError(
+            "gammas must be one or more numbers of at least 1, such as [1, 1.5, 2]; 1 is no hidden bias."
+        )
     most, pairs = int(counts.max()), int(counts.sum())
     return pd.DataFrame(
         {
@@ -57,3 +65,10 @@ def rosenbaum_bounds(
             "p_upper": stats.binom.sf(most - 1, pairs, gamma / (1 + gamma)),
         }
     )
+
+
+def _numbers(role: str, values: Any) -> FloatArray:
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf":
+        raise UsageError(f"{role} must be numbers, not {array.dtype}.")
+    return array.astype(float)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import optimize
 
+from ..core.columns import FloatArray
 from ..core.errors import DataError, UsageError, choose
 from ..core.results import TIDY, Shown, critical
 
+LIMITS = ("conf_low", "conf_high")
 RATIOS = ("RR", "HR", "OR")
 MEASURES = (*RATIOS, "RD", "SMD")
+LARGEST_SMD = 100.0  # more is the outcome in its own units
 SAID = {"RR": "a risk ratio", "HR": "a hazard ratio", "OR": "an odds ratio"}
 
 
@@ -56,7 +60,8 @@ def evalue(
     conf_high: float | None = None,
     measure: str = "RR",
     rare: bool | None = None,
-    true: float | None = None,
+    true: float = 1.0,
+    true_difference: float = 0.0,
     baseline: float | None = None,
     sizes: tuple[float, float] | None = None,
 ) -> EValue:
@@ -69,18 +74,19 @@ def evalue(
         standard deviations, by :math:`R = e^{0.91 d}`)
     rare : outcome under 15% at the end of follow-up; must be said for HR and OR. If not rare, the risk ratio is
         approximated by :math:`(1-0.5^{\sqrt{HR}})/(1-0.5^{\sqrt{1/HR}})` or :math:`\sqrt{OR}`
-    true : the value that confounding would have to move the estimate to, on the measure's own scale: by default no
-        effect, 1 for a ratio and 0 for a difference
+    true : the ratio that confounding would have to move the estimate to; of an SMD, the risk ratio that stands for it
+    true_difference : the same for RD, a difference of risks
     baseline : risk of the control arm, for RD
     sizes : people treated and control, for RD: with them the limit is Ding and VanderWeele's at 95%, from binomial
-        errors; without them that of `conf_low` or `conf_high` with the baseline taken as known
+        errors, whatever conf_low and conf_high are; without them that of `conf_low` or `conf_high` with the baseline
+        taken as known. Needed where `true_difference` is not 0: the answer then depends on how many were treated
 
     Raises
     ------
     UsageError
-        An unknown measure; `rare` or `baseline` not said where they are needed.
+        An unknown measure; what is not a number; `rare`, `baseline` or `sizes` not said where they are needed.
     DataError
-        A ratio or risk out of range, or an estimate outside its limits.
+        A ratio, risk or standardised difference out of range, or an estimate outside its limits.
 
     References
     ----------
@@ -95,27 +101,39 @@ def evalue(
     20.95
     """
     choose("measure", measure, MEASURES)
-    goal = (1.0 if measure in RATIOS else 0.0) if true is None else float(true)
-    _check(measure, estimate, conf_low, conf_high, goal)
+    if measure == "RD" and true != 1:
+        raise UsageError("true= is a ratio; for measure='RD' give true_difference=.")
+    if measure != "RD" and (true_difference != 0 or baseline is not None or sizes is not None):
+        raise UsageError(f"true_difference=, baseline= and sizes= are for measure='RD', not {measure!r}.")
+    goal = true_difference if measure == "RD" else true
+    _check(measure, {"estimate": estimate, "conf_low": conf_low, "conf_high": conf_high})
+    _check("RD" if measure == "RD" else "RR", {"true_difference" if measure == "RD" else "true": goal})
     if measure == "RD":
         return _difference(estimate, conf_low, conf_high, goal, baseline, sizes)
-    if baseline is not None or sizes is not None:
-        raise UsageError(f"baseline= and sizes= are for measure='RD', not {measure!r}.")
     if measure in ("HR", "OR") and rare is None:
         raise UsageError(
             f"rare= must be said for measure={measure!r}: is the outcome under 15% at the end of follow-up?"
         )
-    ratio, low, high, aim = (
+    ratio, low, high = (
         np.nan if v is None else _risk_ratio(float(v), measure, bool(rare))
-        for v in (estimate, conf_low, conf_high, goal)
+        for v in (estimate, conf_low, conf_high)
     )
+    aim = _risk_ratio(true, measure, bool(rare)) if measure in RATIOS else float(true)
     return EValue(_evalue(ratio / aim), _limit(ratio, low, high, aim), float(ratio), measure)
 
 
-def _check(measure: str, estimate: float, low: float | None, high: float | None, goal: float) -> None:
-    given = {"estimate": estimate, "conf_low": low, "conf_high": high, "true": goal}
+def _check(measure: str, given: Mapping[str, float | None]) -> None:
+    wrong = [name for name, v in given.items() if not _is_number(v) and (v is not None or name not in LIMITS)]
+    if wrong:
+        raise UsageError(f"{name} must be a number, not {type(given[name]).__name__}." for name in wrong)
     known = {name: float(v) for name, v in given.items() if v is not None}
     problems = [f"{name} must be a finite number." for name, v in known.items() if not np.isfinite(v)]
+    if measure == "SMD":
+        problems += [
+            f"{name} must be in standard deviations of the outcome, at most {LARGEST_SMD:g} of them."
+            for name, v in known.items()
+            if abs(v) > LARGEST_SMD
+        ]
     if measure in RATIOS:
         problems += [
             f"{name} must be above 0: {SAID[measure]}, not its logarithm."
@@ -127,6 +145,10 @@ def _check(measure: str, estimate: float, low: float | None, high: float | None,
         problems.append("the estimate must lie between conf_low and conf_high.")
     if problems:
         raise DataError(problems)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 def _risk_ratio(value: float, measure: str, rare: bool) -> float:
@@ -163,16 +185,21 @@ def _difference(
     """E-value of a risk difference; a harmful one as it stands, a protective one with the arms changed over."""
     if baseline is None:
         raise UsageError("baseline= must be given for measure='RD': the risk of the control arm.")
+    if not _is_number(baseline):
+        raise UsageError(f"baseline must be a number, not {type(baseline).__name__}.")
+    if goal != 0 and sizes is None:
+        raise UsageError(
+            "sizes= must be given for measure='RD' where true_difference is not 0: people treated and control, as (600, 900)."
+        )
     arms = np.array([baseline + estimate, baseline])
     if not ((arms > 0) & (arms < 1)).all():
         raise DataError("baseline and baseline + estimate must be risks strictly between 0 and 1.")
-    people = np.array([1.0, 1.0]) if sizes is None else np.asarray(sizes, dtype=float)
-    if people.shape != (2,) or not (people > 0).all():
-        raise DataError("sizes must be two numbers above 0: people treated and control.")
-    # Bias is undone towards `goal`, so the arm with the higher risk than that allows is put first.
+    people = np.array([1.0, 1.0]) if sizes is None else _sizes(sizes)
+    # First comes the arm whose risk is too high for `goal`; confounding would have to have raised it.
     harmful = estimate >= goal
     side, p, n = (1.0, arms, people) if harmful else (-1.0, arms[::-1], people[::-1])
-    aim, share = side * goal, float(n[0] / n.sum()) if sizes is not None else 1.0
+    # With no sizes the aim is 0, where the share of the treated does not matter.
+    aim, share = side * goal, float(n[0] / n.sum())
     bias = _difference_bias(p, share, aim)
     if sizes is not None:
         limit = _difference_limit(p, n, aim, bias)
@@ -181,24 +208,28 @@ def _difference(
         limit = np.nan if near is None else 1.0
         if near is not None and side * near > aim:
             moved = np.array([baseline + near, baseline])[:: int(side)]
-            if not (moved > 0).all():
-                raise DataError("the confidence limit and the baseline imply a risk at or below 0.")
             limit = _evalue(_difference_bias(moved, share, aim))
     return EValue(_evalue(bias), float(limit), float(arms[0] / arms[1]), "RD")
 
 
-def _adjusted(p: np.ndarray, share: float, bias: float) -> float:
+def _sizes(sizes: tuple[float, float]) -> FloatArray:
+    if len(sizes) != 2 or not all(_is_number(n) and np.isfinite(n) and n > 0 for n in sizes):
+        raise DataError("sizes must be two numbers above 0: people treated and control.")
+    return np.array(sizes, dtype=float)
+
+
+def _adjusted(p: FloatArray, share: float, bias: float) -> float:
     r"""Least difference of risks once a bias factor is undone: :math:`(p_1 - p_0 B)\{f + (1-f)/B\}`."""
     return float((p[0] - p[1] * bias) * (share + (1 - share) / bias))
 
 
-def _difference_bias(p: np.ndarray, share: float, aim: float) -> float:
+def _difference_bias(p: FloatArray, share: float, aim: float) -> float:
     """The bias factor that takes the difference of risks p (2,) to `aim`: root of a quadratic in B."""
     middle = p[0] * share - p[1] * (1 - share) - aim
     return float((middle + np.sqrt(middle**2 + 4 * p[0] * p[1] * share * (1 - share))) / (2 * p[1] * share))
 
 
-def _difference_limit(p: np.ndarray, n: np.ndarray, aim: float, most: float) -> float:
+def _difference_limit(p: FloatArray, n: FloatArray, aim: float, most: float) -> float:
     """E-value of the 95% limit, by the delta method on the adjusted difference; p, n (2,), the higher-risk arm first."""
     variance, total = p * (1 - p) / n, n.sum()
     share = float(n[0] / total)
