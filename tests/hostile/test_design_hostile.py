@@ -31,7 +31,7 @@ def said(error):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        ({"method": "optimal"}, ["method='optimal'", "nearest"]),
+        ({"method": "optimum"}, ["method='optimum'", "optimal"]),
         ({"estimand": "ATE"}, ["cannot target the ATE", "subclass"]),
         ({"ratio": 0}, ["ratio=0", "at least 1"]),
         ({"ratio": 1.5}, ["ratio=1.5"]),

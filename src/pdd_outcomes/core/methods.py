@@ -26,6 +26,8 @@ MATCHING: Mapping[str, MethodSpec] = {
         MethodSpec(
             "nearest", frozenset({"ATT", "ATC"}), pairs=True, replace=True, cite="Rosenbaum & Rubin 1985"
         ),
+        MethodSpec("optimal", frozenset({"ATT", "ATC"}), pairs=True, cite="Rosenbaum 1989"),
+        MethodSpec("full", frozenset({"ATT", "ATC", "ATE"}), pairs=True, cite="Rosenbaum 1991, Hansen 2004"),
         MethodSpec("subclass", frozenset({"ATT", "ATC", "ATE"}), cite="Rosenbaum & Rubin 1984"),
         MethodSpec("cem", frozenset({"ATT", "ATC", "ATE"}), cite="Iacus, King & Porro 2012"),
         MethodSpec("exact", frozenset({"ATT", "ATC", "ATE"}), cite="Cochran 1968"),

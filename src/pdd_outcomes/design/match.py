@@ -17,10 +17,11 @@ from .distance import Distance, measure
 from .matched import Matched
 from .nearest import Chosen, nearest_on_score
 from .nearest_points import nearest_on_points
+from .optimal import optimal_on_points, optimal_on_score
 from .propensity import right_hand_side
 from .sets import links_from, matching_weights, set_numbers
 from .strata import Cutpoints
-from .stratify import check_strata_options, strata_design
+from .stratify import STRATA, check_method_options, full_design, nobody, strata_design
 from .words import ORDERS, Asked
 
 SCALES = ("sd", "raw")
@@ -33,7 +34,7 @@ def match(
     covariates: Sequence[str] | None = None,
     formula: str | None = None,
     distance: str | FloatArray = "logistic",
-    method: Literal["nearest", "subclass", "cem", "exact"] = "nearest",
+    method: Literal["nearest", "optimal", "full", "subclass", "cem", "exact"] = "nearest",
     ratio: int = 1,
     replace: bool = False,
     caliper: float | None = None,
@@ -58,7 +59,9 @@ def match(
     covariates, formula : for the distance, and for `.balance()`; with an array of scores, for balance only
     distance : "logistic" (difference of the logits of the propensity score), "mahalanobis" (pooled
         within-arm covariance), or an (n,) array of scores used as given
-    method : "nearest"; or strata, in which everyone of both arms stays: "subclass" (bands of the score), "cem"
+    method : "nearest"; "optimal" (as many links as can be, and of those the least total distance; without
+        replacement); "full" (everyone in a set of one with one or more of the other arm, at the least total
+        distance); or strata, in which everyone of both arms stays: "subclass" (bands of the score), "cem"
         (alike on covariates cut into bins) or "exact" (alike on covariates)
     ratio : how many each is to have; everyone gets a first before anyone gets a second
     replace : whether a person may be matched more than once
@@ -89,7 +92,7 @@ def match(
     """
     check_estimand(MATCHING, method, estimand)
     _check_options(ratio, replace, caliper, caliper_scale, order, rng)
-    check_strata_options(
+    check_method_options(
         method, subclasses, cutpoints, ratio=ratio, replace=replace, caliper=caliper, order=order
     )
     names = (exact,) if isinstance(exact, str) else tuple(exact)
@@ -115,11 +118,13 @@ def match(
         estimand=estimand,
         bands=int(subclasses),
     )
-    if method != "nearest":
+    if method in STRATA:
         return strata_design(data, treated, stratum, distance, covariates, formula, cutpoints, asked)
     found = measure(data, treatment, treated, distance, covariates=covariates, formula=formula)
     if found.points is not None:
         asked = replaced(asked, order=_order_without_scores(order, caliper, caliper_scale))
+    if method == "full":
+        return full_design(data, treated, stratum, found, asked, _width(caliper, caliper_scale, found))
     return _pairs_design(data, treated, stratum, found, asked, rng)
 
 
@@ -135,7 +140,7 @@ def _pairs_design(
     width = _width(asked.caliper, asked.caliper_scale, found)
     links = links_from(_choose(found, asked, treated, stratum, width, rng))
     if not links.n_sets:
-        raise DataError(_nobody(asked, treated, stratum))
+        raise DataError(nobody(asked, treated, stratum))
     return Matched(
         treated=treated,
         weights=matching_weights(links, len(data)),
@@ -249,6 +254,11 @@ def _choose(
     rng: np.random.Generator | None,
 ) -> Chosen:
     focal = treated if asked.focal_treated else ~treated
+    if asked.method == "optimal":
+        if distance.score is not None:
+            return optimal_on_score(distance.score, focal, stratum, ratio=asked.ratio, caliper=width)
+        assert distance.points is not None
+        return optimal_on_points(distance.points, focal, stratum, ratio=asked.ratio, caliper=width)
     if distance.score is not None:
         return nearest_on_score(
             distance.score, focal, stratum,
@@ -259,17 +269,3 @@ def _choose(
         distance.points, focal, stratum,
         ratio=asked.ratio, replace=asked.replace, caliper=width, order=asked.order, rng=rng,
     )  # fmt: skip
-
-
-def _nobody(asked: Asked, treated: BoolArray, stratum: IntArray) -> str:
-    """Why there is not one match."""
-    if asked.exact and not np.intersect1d(stratum[treated], stratum[~treated]).size:
-        return (
-            f"exact={list(asked.exact)}: no combination of their values occurs in both arms, so nobody can be matched. "
-            "Match exactly on fewer or coarser columns."
-        )
-    within = f" among people alike on {list(asked.exact)}" if asked.exact else ""
-    return (
-        f"caliper={asked.caliper:g} (caliper_scale={asked.caliper_scale!r}) leaves no match{within}: the nearest two people of "
-        "different arms are further apart. Widen the caliper, or ask whether the arms overlap at all."
-    )

@@ -18,8 +18,8 @@ class Links:
     ----------
     focal, partner : (l,) rows of the data
     distance : (l,) float
-    set_number : (l,) 0..s-1, the focal people who have a match counted in row order
-    share : (l,) 1/k, k the number chosen for that focal person
+    set_number : (l,) 0..s-1, sets in the order of their first focal row
+    share : (l,) 1/k, k the number of partners in the set
     """
 
     focal: IntArray
@@ -31,7 +31,7 @@ class Links:
     @property
     def n_sets(self) -> int:
         """Matched sets."""
-        return int(self.set_number[-1]) + 1 if len(self.set_number) else 0
+        return int(self.set_number.max()) + 1 if len(self.set_number) else 0
 
 
 def links_from(chosen: Chosen) -> Links:
@@ -50,6 +50,13 @@ def links_from(chosen: Chosen) -> Links:
         set_number=number[slot].astype(np.int64),
         share=1.0 / size[slot],
     )
+
+
+def links_of_sets(focal: IntArray, partner: IntArray, distance: FloatArray, set_id: IntArray) -> Links:
+    """Links (l,) of sets that may have several focal people, in order of focal row; set_id (n,) by person."""
+    number = set_id[focal]
+    size = np.bincount(set_id[np.unique(partner)])
+    return Links(focal, partner, distance, number, 1.0 / size[number])
 
 
 def matching_weights(links: Links, n: int) -> FloatArray:

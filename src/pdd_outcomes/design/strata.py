@@ -67,6 +67,15 @@ def stratified(code: IntArray, treated: BoolArray, estimand: str) -> Strata:
     return Strata(weights, set_id)
 
 
+def components(one: IntArray, other: IntArray, n: int) -> IntArray:
+    """Codes (n,) of the sets that links between rows (l,) make; those without a link have one to themselves."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(one)), (one, other)), shape=(n, n))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
 def bands(score: FloatArray, about: BoolArray, n: int) -> IntArray:
     """Bands 0..n-1 of the score (n,), with equal shares of the people `about` whom the estimand is."""
     edges = np.quantile(score[about], np.linspace(0, 1, n + 1))

@@ -10,9 +10,48 @@ import pandas as pd
 from ..core.columns import BoolArray, Columns, FloatArray, IntArray
 from ..core.errors import DataError, UsageError
 from .distance import Distance, measure
+from .full import full_on_points, full_on_score
 from .matched import Matched
-from .strata import Cutpoints, bands, coarsened, stratified
+from .sets import links_of_sets
+from .strata import Cutpoints, bands, coarsened, components, stratified
 from .words import Asked
+
+STRATA = ("subclass", "cem", "exact")
+
+
+def full_design(
+    data: pd.DataFrame,
+    treated: BoolArray,
+    stratum: IntArray,
+    found: Distance,
+    asked: Asked,
+    width: float | None,
+) -> Matched:
+    """The design of an optimal full match: weights by set, as for strata; sets are the clusters."""
+    if found.score is not None:
+        edges = full_on_score(found.score, treated, stratum, caliper=width)
+        distance = np.abs(found.score[edges.treated] - found.score[edges.control])
+    else:
+        assert found.points is not None
+        edges = full_on_points(found.points, treated, stratum, caliper=width)
+        away = found.points[edges.treated] - found.points[edges.control]
+        distance = np.sqrt((away**2).sum(axis=1))
+    if not len(edges.treated):
+        raise DataError(nobody(asked, treated, stratum))
+    made = stratified(components(edges.treated, edges.control, len(treated)), treated, asked.estimand)
+    one, other = edges if asked.focal_treated else (edges.control, edges.treated)
+    order = np.lexsort((other, one))
+    return Matched(
+        treated=treated,
+        weights=made.weights,
+        set_id=made.set_id,
+        requested=asked.estimand,
+        asked=asked,
+        distance=found,
+        links=links_of_sets(one[order], other[order], distance[order], made.set_id),
+        caliper=width,
+        source=data,
+    )
 
 
 def strata_design(
@@ -64,15 +103,17 @@ def strata_design(
     )
 
 
-def check_strata_options(method: str, subclasses: object, cutpoints: object, **partners: object) -> None:
+def check_method_options(method: str, subclasses: object, cutpoints: object, **partners: object) -> None:
     """Options that mean nothing for the method are refused, not ignored; `partners` are those that choose partners."""
     problems: list[str] = []
     usual = {"ratio": 1, "replace": False, "caliper": None, "order": "largest"}
-    odd = [f"{name}={value!r}" for name, value in partners.items() if value != usual[name]]
-    if odd and method != "nearest":
-        problems.append(
-            f"{', '.join(odd)}: for method='nearest'; method={method!r} keeps everyone of a stratum."
-        )
+    allowed = {"nearest": set(usual), "optimal": {"ratio", "caliper"}, "full": {"caliper"}}.get(method, set())
+    odd = [
+        f"{name}={value!r}" for name, value in partners.items() if name not in allowed and value != usual[name]
+    ]
+    if odd:
+        able = "for method='nearest'" + (" or 'optimal'" if odd[0].startswith("ratio") else "")
+        problems.append(f"{', '.join(odd)}: {able}, and of no meaning for method={method!r}.")
     if isinstance(subclasses, bool) or not isinstance(subclasses, (int, np.integer)) or subclasses < 1:
         problems.append(f"subclasses={subclasses!r} must be a whole number of at least 1.")
     elif subclasses != 6 and method != "subclass":
@@ -81,3 +122,17 @@ def check_strata_options(method: str, subclasses: object, cutpoints: object, **p
         problems.append(f"cutpoints= is for method='cem', not {method!r}.")
     if problems:
         raise UsageError(problems)
+
+
+def nobody(asked: Asked, treated: BoolArray, stratum: IntArray) -> str:
+    """Why there is not one match."""
+    if asked.exact and not np.intersect1d(stratum[treated], stratum[~treated]).size:
+        return (
+            f"exact={list(asked.exact)}: no combination of their values occurs in both arms, so nobody can be matched. "
+            "Match exactly on fewer or coarser columns."
+        )
+    within = f" among people alike on {list(asked.exact)}" if asked.exact else ""
+    return (
+        f"caliper={asked.caliper:g} (caliper_scale={asked.caliper_scale!r}) leaves no match{within}: the nearest two people of "
+        "different arms are further apart. Widen the caliper, or ask whether the arms overlap at all."
+    )

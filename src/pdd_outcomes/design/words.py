@@ -48,8 +48,8 @@ class Asked:
 
     @property
     def focal_treated(self) -> bool:
-        """Whether it is the treated who look for matches (ATT), and not the controls (ATC)."""
-        return self.estimand == "ATT"
+        """Whether it is the treated who look for matches (ATT), and not the controls (ATC); of no matter for the ATE."""
+        return self.estimand != "ATC"
 
 
 def describe(
@@ -68,27 +68,42 @@ def describe(
     n, matched = int(arm.sum()), int((arm & kept).sum())
     m, used = int((~arm).sum()), int((~arm & kept).sum())
     said = [
-        f"Nearest-neighbour matching on {distance.words}: {_number(asked.ratio)} {other} {_people(asked.ratio)} to each {focal} "
-        f"person, {'with' if asked.replace else 'without'} replacement"
-        + ("" if asked.replace else f", {ORDERS[asked.order]}")
-        + _limits(asked, caliper)
-        + ".",
+        f"{_chosen(asked, distance, other, focal)}{_limits(asked, caliper)}.",
         f"{matched:,} of {n:,} {focal} people were matched, with {used:,} of {m:,} {other} people.",
     ]
     short = matched * asked.ratio - len(links.partner)
-    if asked.ratio > 1 and short:
+    if asked.method != "full" and asked.ratio > 1 and short:
         said.append(f"Some have fewer than {asked.ratio} matches: {short:,} were not to be had.")
-    if matched < n:
+    whole = asked.estimand == "ATE"
+    lost = int((~kept).sum()) if whole else n - matched
+    if lost:
         said.append(
-            f"{n - matched:,} {focal} people had no match and were dropped, so the estimand is the {estimand} ({MEANS[estimand]}), "
+            f"{lost:,} {'' if whole else focal + ' '}people had no match and were dropped, so the estimand is the {estimand} ({MEANS[estimand]}), "
             f"not the {asked.estimand}."
         )
     else:
         said.append(
-            f"Nobody of the {focal} arm was dropped: the estimand is the {estimand} ({MEANS[estimand]})."
+            f"Nobody{'' if whole else f' of the {focal} arm'} was dropped: the estimand is the {estimand} ({MEANS[estimand]})."
         )
     said.append(_weights(asked, focal, other))
     return " ".join(said)
+
+
+def _chosen(asked: Asked, distance: Distance, other: str, focal: str) -> str:
+    """How partners were found."""
+    if asked.method == "full":
+        return (
+            f"Optimal full matching on {distance.words}: everyone in a set of one person with one or more of the other arm, at "
+            "the least total distance"
+        )
+    each = f"{_number(asked.ratio)} {other} {_people(asked.ratio)} to each {focal} person"
+    if asked.method == "optimal":
+        return (
+            f"Optimal matching on {distance.words}: {each}, without replacement, as many as can be and of those the least total "
+            "distance"
+        )
+    how = "with replacement" if asked.replace else f"without replacement, {ORDERS[asked.order]}"
+    return f"Nearest-neighbour matching on {distance.words}: {each}, {how}"
 
 
 def describe_strata(
@@ -120,12 +135,19 @@ def describe_strata(
         )
     else:
         said.append(f"The estimand is the {estimand} ({MEANS[estimand]}).")
-    whom = {"ATT": "treated people", "ATC": "controls", "ATE": "people"}[asked.estimand]
     said.append(
-        f"Weights: each arm counts a stratum by the share of the {whom} kept who are in it, and sums to its people; everyone else "
-        "counts 0. The cluster is the person: strata are few, fixed by the covariates, and not drawn."
+        f"{_shares(asked)} The cluster is the person: strata are few, fixed by the covariates, and not drawn."
     )
     return " ".join(said)
+
+
+def _shares(asked: Asked) -> str:
+    whom = {"ATT": "treated people", "ATC": "controls", "ATE": "people"}[asked.estimand]
+    set_ = "set" if asked.method == "full" else "stratum"
+    return (
+        f"Weights: each arm counts a {set_} by the share of the {whom} kept who are in it, and sums to its people; everyone else "
+        "counts 0."
+    )
 
 
 def _limits(asked: Asked, caliper: float | None) -> str:
@@ -139,6 +161,8 @@ def _limits(asked: Asked, caliper: float | None) -> str:
 
 
 def _weights(asked: Asked, focal: str, other: str) -> str:
+    if asked.method == "full":
+        return f"{_shares(asked)} The set is the cluster."
     if asked.ratio == 1 and not asked.replace:
         return "Weights: everyone in a pair counts 1, everyone else 0; the pair is the cluster."
     return (
