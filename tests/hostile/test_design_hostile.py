@@ -296,8 +296,8 @@ def test_weights_that_cannot_be_are_named(weights, words):
 
 
 def test_other_calls_that_cannot_be():
-    with pytest.raises(UsageError, match="model='boosting' is not known"):
-        propensity_score(GOOD, "t", covariates=["age"], model="boosting")
+    with pytest.raises(UsageError, match="model='forest' is not known"):
+        propensity_score(GOOD, "t", covariates=["age"], model="forest")
     with pytest.raises(UsageError, match="right-hand side only"):
         propensity_score(GOOD, "t", formula="t ~ age")
     with pytest.raises(DataError, match="nosuch"):

@@ -15,7 +15,7 @@ from ..core.formula import ModelMatrix, model_matrix
 from .estimable import refuse_unidentified
 from .propensity import PropensityScore, propensity_score
 
-KINDS = ("logistic", "mahalanobis")
+KINDS = ("logistic", "mahalanobis", "robust_mahalanobis", "euclidean", "scaled_euclidean")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +41,9 @@ class Distance:
         return {
             "logistic": "the logit of the propensity score",
             "mahalanobis": "Mahalanobis distance",
+            "robust_mahalanobis": "Mahalanobis distance of the ranks",
+            "euclidean": "Euclidean distance",
+            "scaled_euclidean": "Euclidean distance in standard deviations",
             "given": "the scores given",
         }[self.kind]
 
@@ -54,7 +57,7 @@ def measure(
     covariates: Sequence[str] | None,
     formula: str | None,
 ) -> Distance:
-    """The distance asked for: "logistic", "mahalanobis", or an (n,) array of scores used as given."""
+    """The distance asked for: one of KINDS, or an (n,) array of scores used as given."""
     if not isinstance(distance, str):
         return Distance("given", score=_given(distance, data))
     choose("distance", distance, KINDS)
@@ -62,9 +65,15 @@ def measure(
         fitted = propensity_score(data, treatment, covariates=covariates, formula=formula)
         return Distance("logistic", score=fitted.logit, propensity=fitted)
     if covariates is not None and len(covariates) == 0:
-        raise UsageError("covariates is empty: a Mahalanobis distance needs at least one column.")
+        raise UsageError(f"covariates is empty: distance={distance!r} needs at least one column.")
     matrix = model_matrix(data, covariates=covariates, formula=formula)
-    return Distance("mahalanobis", points=whitened(matrix, treated))
+    make = {
+        "mahalanobis": whitened,
+        "robust_mahalanobis": whitened_ranks,
+        "euclidean": lambda matrix, _: np.ascontiguousarray(matrix.values),
+        "scaled_euclidean": scaled,
+    }[distance]
+    return Distance(distance, points=make(matrix, treated))
 
 
 def whitened(matrix: ModelMatrix, treated: BoolArray) -> FloatArray:
@@ -86,13 +95,49 @@ def whitened(matrix: ModelMatrix, treated: BoolArray) -> FloatArray:
     refuse_unidentified(within, terms)
     scale = within.std(axis=0)
     root = np.linalg.cholesky((within / scale).T @ (within / scale) / (len(x) - 1))
-    points = (x - x.mean(axis=0)) / scale
-    # Forward substitution a column at a time: equal rows stay equal to the last bit.
+    return _whiten((x - x.mean(axis=0)) / scale, root)
+
+
+def whitened_ranks(matrix: ModelMatrix, _: BoolArray) -> FloatArray:
+    r"""Points (n, p) whose Euclidean distance is Rosenbaum's robust Mahalanobis distance.
+
+    The covariates' ranks, ties averaged, with their covariance rescaled so that every rank has the variance of
+    untied ones: an outlier has no more than its rank's weight, and a rare level no more than a common one.
+    Rosenbaum (2010) Design of Observational Studies, section 8.3.
+    """
+    x, terms = matrix.values, matrix.terms
+    refuse_unidentified(np.ascontiguousarray(x), terms)
+    ranks = pd.DataFrame(x).rank().to_numpy()
+    refuse_unidentified(ranks, terms)
+    correlation = np.atleast_2d(np.corrcoef(ranks, rowvar=False))
+    z = (ranks - ranks.mean(axis=0)) / ranks.std(axis=0, ddof=1)
+    # With R the correlation and s the SD of untied ranks, S = s^2 R; ranks keep their own spread: r = mean + sd z.
+    untied = float(np.arange(1, len(x) + 1).std(ddof=1))
+    return _whiten(z * (ranks.std(axis=0, ddof=1) / untied), np.linalg.cholesky(correlation))
+
+
+def scaled(matrix: ModelMatrix, treated: BoolArray) -> FloatArray:
+    """Columns (n, p) over their standard deviation within the arms, pooled."""
+    x, terms = np.ascontiguousarray(matrix.values), matrix.terms
+    refuse_unidentified(x, terms)
+    within = x.copy()
+    for arm in (treated, ~treated):
+        within[arm] -= x[arm].mean(axis=0)
+    spread = np.sqrt((within**2).sum(axis=0) / (len(x) - 1))
+    return np.asarray(x / np.where(spread > 0, spread, 1.0))
+
+
+def _whiten(points: FloatArray, root: FloatArray) -> FloatArray:
+    """Points (n, p) times the inverse transpose of a Cholesky root (p, p), a column at a time.
+
+    Equal rows stay equal to the last bit.
+    """
+    points = points.copy()
     for j in range(points.shape[1]):
         for i in range(j):
             points[:, j] -= root[j, i] * points[:, i]
         points[:, j] /= root[j, j]
-    return np.asarray(points)
+    return points
 
 
 def _given(distance: Any, data: pd.DataFrame) -> FloatArray:

@@ -20,6 +20,7 @@ from ..core.columns import BoolArray, FloatArray, IntArray
 from ..core.errors import DataError
 from .loops import compiled
 from .nearest import ROUNDING
+from .nearest_limited import Limits
 from .optimal import MOST_DENSE
 
 
@@ -61,9 +62,14 @@ def full_on_score(
 
 
 def full_on_points(
-    points: FloatArray, treated: BoolArray, stratum: IntArray, *, caliper: float | None = None
+    points: FloatArray,
+    treated: BoolArray,
+    stratum: IntArray,
+    limits: Limits | None = None,
+    *,
+    caliper: float | None = None,
 ) -> Edges:
-    """The same on Euclidean distance between points (n, p)."""
+    """The same on Euclidean distance between points (n, p), within limits on single columns."""
     from scipy.spatial.distance import cdist
 
     reach = np.inf if caliper is None else caliper * (1 + ROUNDING)
@@ -79,7 +85,10 @@ def full_on_points(
                 "on, which needs none."
             )
         away = cdist(points[a], points[b])
-        one, other = _savings(np.where(away <= reach, away, np.inf))
+        near = away <= reach
+        if limits:
+            near &= limits.allows(a, b)
+        one, other = _savings(np.where(near, away, np.inf))
         found.append((a[one], b[other]))
     return _stars(found, treated, lambda a, b: np.sqrt(((points[a] - points[b]) ** 2).sum(axis=1)))
 

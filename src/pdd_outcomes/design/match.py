@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace as replaced
 from typing import Literal
 
@@ -16,6 +16,7 @@ from ..core.methods import MATCHING, check_estimand
 from .distance import Distance, measure
 from .matched import Matched
 from .nearest import Chosen, nearest_on_score
+from .nearest_limited import Limits, nearest_within
 from .nearest_points import nearest_on_points
 from .optimal import optimal_on_points, optimal_on_score
 from .propensity import right_hand_side
@@ -40,6 +41,8 @@ def match(
     caliper: float | None = None,
     caliper_scale: Literal["sd", "raw"] = "sd",
     exact: Sequence[str] = (),
+    anti_exact: Sequence[str] = (),
+    within: Mapping[str, float] | None = None,
     order: Literal["largest", "smallest", "closest", "random", "data"] = "largest",
     estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
     subclasses: int = 6,
@@ -58,7 +61,8 @@ def match(
     treatment : column of 0/1 or True/False
     covariates, formula : for the distance, and for `.balance()`; with an array of scores, for balance only
     distance : "logistic" (difference of the logits of the propensity score), "mahalanobis" (pooled
-        within-arm covariance), or an (n,) array of scores used as given
+        within-arm covariance), "robust_mahalanobis" (of ranks), "euclidean", "scaled_euclidean" (in SDs within
+        arms), or an (n,) array of scores used as given
     method : "nearest"; "optimal" (as many links as can be, and of those the least total distance; without
         replacement); "full" (everyone in a set of one with one or more of the other arm, at the least total
         distance); or strata, in which everyone of both arms stays: "subclass" (bands of the score), "cem"
@@ -68,8 +72,10 @@ def match(
     caliper : the largest distance allowed, itself included
     caliper_scale : "sd", in SDs of the score over all people (0.2 of the logit: Austin 2011), or "raw", in
         units of the distance
-    exact : columns on which matched people must agree
-    order : who chooses first. For "mahalanobis" nobody has a score, and "largest" means "data".
+    exact : columns on which matched people must agree; anti_exact : columns on which they must differ
+    within : column to the largest difference allowed in it, in its own units, such as ``{"age": 2}``. With
+        ``distance="mahalanobis"`` and a column that holds the logit of a score, Mahalanobis matching within calipers.
+    order : who chooses first. Between points nobody has a score, and "largest" means "data".
     estimand : "ATT", "ATC", or for strata "ATE"
     subclasses : bands for "subclass", with equal shares of the people the estimand is about
     cutpoints : for "cem": bins of equal width for every number, or for each by name; a list holds inner cut points.
@@ -104,6 +110,7 @@ def match(
             f"exact names the treatment column {treatment!r}: nobody of the other arm could agree on it."
         )
     columns = named_columns(take, data, covariates, formula, names)
+    limits = _limits(take, len(data), within, anti_exact, method)
     take.check()
     asked = Asked(
         treatment=treatment,
@@ -117,6 +124,8 @@ def match(
         order=order,
         estimand=estimand,
         bands=int(subclasses),
+        within=tuple((within or {}).items()),
+        anti_exact=(anti_exact,) if isinstance(anti_exact, str) else tuple(anti_exact),
     )
     if method in STRATA:
         return strata_design(data, treated, stratum, distance, covariates, formula, cutpoints, asked)
@@ -124,8 +133,8 @@ def match(
     if found.points is not None:
         asked = replaced(asked, order=_order_without_scores(order, caliper, caliper_scale))
     if method == "full":
-        return full_design(data, treated, stratum, found, asked, _width(caliper, caliper_scale, found))
-    return _pairs_design(data, treated, stratum, found, asked, rng)
+        return full_design(data, treated, stratum, found, asked, _width(caliper, caliper_scale, found), limits)
+    return _pairs_design(data, treated, stratum, found, asked, limits, rng)
 
 
 def _pairs_design(
@@ -134,11 +143,12 @@ def _pairs_design(
     stratum: IntArray,
     found: Distance,
     asked: Asked,
+    limits: Limits,
     rng: np.random.Generator | None,
 ) -> Matched:
     """The design of people who chose partners."""
     width = _width(asked.caliper, asked.caliper_scale, found)
-    links = links_from(_choose(found, asked, treated, stratum, width, rng))
+    links = links_from(_choose(found, asked, treated, stratum, width, limits, rng))
     if not links.n_sets:
         raise DataError(nobody(asked, treated, stratum))
     return Matched(
@@ -226,16 +236,50 @@ def _columns_of(formula: str) -> set[str]:
 def _order_without_scores(order: str, caliper: float | None, caliper_scale: str) -> str:
     problems: list[str] = []
     if order == "smallest":
-        problems.append(
-            "order='smallest' needs a score; with distance='mahalanobis' choose 'data', 'closest' or 'random'."
-        )
+        problems.append("order='smallest' needs a score; between points choose 'data', 'closest' or 'random'.")
     if caliper is not None and caliper_scale == "sd":
         problems.append(
-            "caliper_scale='sd' needs a score; with distance='mahalanobis' give caliper_scale='raw', in units of that distance."
+            "caliper_scale='sd' needs a score; between points give caliper_scale='raw', in units of the distance."
         )
     if problems:
         raise UsageError(problems)
     return "data" if order == "largest" else order
+
+
+def _turns(
+    order: str, rows: IntArray, score: FloatArray | None, rng: np.random.Generator | None
+) -> IntArray | None:
+    """Focal slots in the order in which they choose; None for the closest pair first. Ties by row."""
+    if order == "closest":
+        return None
+    if order == "random" and rng is not None:
+        return rng.permutation(len(rows)).astype(np.int64)
+    if order in ("largest", "smallest") and score is not None:
+        key = score[rows] if order == "smallest" else -score[rows]
+        return np.argsort(key, kind="stable").astype(np.int64)
+    return np.arange(len(rows), dtype=np.int64)
+
+
+def _limits(
+    take: Columns, n: int, within: Mapping[str, float] | None, anti_exact: Sequence[str], method: str
+) -> Limits:
+    """What two people must not differ by, and must differ on."""
+    if within is not None and not isinstance(within, Mapping):
+        raise UsageError("within must be a mapping of columns to widths, such as {'age': 2}.")
+    widths = dict(within or {})
+    odd = [f"within[{name!r}]={width!r}" for name, width in widths.items() if not _is_width(width)]
+    if odd:
+        raise UsageError(f"{', '.join(odd)} must be a number of at least 0.")
+    apart = [anti_exact] if isinstance(anti_exact, str) else list(anti_exact)
+    if method in STRATA and (widths or apart):
+        raise UsageError(f"within= and anti_exact= are between two people; method={method!r} makes strata.")
+    values = [take.number("within", name) for name in widths]
+    labels = [take.crossed("anti_exact", name)[0] for name in apart]
+    return Limits(
+        np.column_stack(values) if values else np.zeros((n, 0)),
+        np.array(list(widths.values()), dtype=float),
+        np.column_stack(labels).astype(np.int64) if labels else np.zeros((n, 0), dtype=np.int64),
+    )
 
 
 def _width(caliper: float | None, scale: str, distance: Distance) -> float | None:
@@ -251,21 +295,28 @@ def _choose(
     treated: BoolArray,
     stratum: IntArray,
     width: float | None,
+    limits: Limits,
     rng: np.random.Generator | None,
 ) -> Chosen:
     focal = treated if asked.focal_treated else ~treated
+    points = distance.points if distance.score is None else distance.score[:, None]
+    assert points is not None
     if asked.method == "optimal":
-        if distance.score is not None:
+        if distance.score is not None and not limits:
             return optimal_on_score(distance.score, focal, stratum, ratio=asked.ratio, caliper=width)
-        assert distance.points is not None
-        return optimal_on_points(distance.points, focal, stratum, ratio=asked.ratio, caliper=width)
+        return optimal_on_points(points, focal, stratum, limits, ratio=asked.ratio, caliper=width)
+    if limits:
+        return nearest_within(
+            points, focal, stratum, limits,
+            ratio=asked.ratio, replace=asked.replace, caliper=width,
+            turns=_turns(asked.order, np.flatnonzero(focal), distance.score, rng),
+        )  # fmt: skip
     if distance.score is not None:
         return nearest_on_score(
             distance.score, focal, stratum,
             ratio=asked.ratio, replace=asked.replace, caliper=width, order=asked.order, rng=rng,
         )  # fmt: skip
-    assert distance.points is not None
     return nearest_on_points(
-        distance.points, focal, stratum,
+        points, focal, stratum,
         ratio=asked.ratio, replace=asked.replace, caliper=width, order=asked.order, rng=rng,
     )  # fmt: skip

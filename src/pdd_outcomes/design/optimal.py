@@ -14,6 +14,7 @@ from ..core.columns import BoolArray, FloatArray, IntArray
 from ..core.errors import DataError
 from .loops import compiled
 from .nearest import ROUNDING, Chosen
+from .nearest_limited import Limits
 
 MOST_CELLS = 8_000_000_000  # of the programme: 2 GB of decisions at two bits each
 MOST_DENSE = 60_000_000  # distances held at once for points
@@ -52,9 +53,15 @@ def optimal_on_score(
 
 
 def optimal_on_points(
-    points: FloatArray, focal: BoolArray, stratum: IntArray, *, ratio: int = 1, caliper: float | None = None
+    points: FloatArray,
+    focal: BoolArray,
+    stratum: IntArray,
+    limits: Limits | None = None,
+    *,
+    ratio: int = 1,
+    caliper: float | None = None,
 ) -> Chosen:
-    """The same on Euclidean distance between points (n, p), by an assignment solver.
+    """The same on Euclidean distance between points (n, p), by an assignment solver, within limits on single columns.
 
     References
     ----------
@@ -70,10 +77,11 @@ def optimal_on_points(
         if not len(seekers) or not len(others):
             continue
         copies = np.repeat(seekers, ratio)
-        if caliper is not None:
+        if len(copies) * len(others) <= MOST_DENSE:
+            allowed = limits.allows(copies, others) if limits else None
+            mover, found = _assign_all(points[copies], points[others], caliper, allowed)
+        elif caliper is not None and not limits:
             mover, found = _assign_near(points[copies], points[others], caliper)
-        elif len(copies) * len(others) <= MOST_DENSE:
-            mover, found = _assign_all(points[copies], points[others])
         else:
             raise DataError(
                 f"method='optimal' would need {len(copies) * len(others):,} distances at once. Give a caliper, exact= columns, or "
@@ -220,13 +228,22 @@ def _programme(x: FloatArray, y: FloatArray, low: IntArray, high: IntArray, reac
     return _trace(decision, begin, low, high)
 
 
-def _assign_all(x: FloatArray, y: FloatArray) -> tuple[IntArray, IntArray]:
-    """Positions in x (f, p) and y (c, p) of an optimal assignment."""
+def _assign_all(
+    x: FloatArray, y: FloatArray, caliper: float | None, allowed: BoolArray | None
+) -> tuple[IntArray, IntArray]:
+    """Positions in x (f, p) and y (c, p) of an optimal assignment: as many links as can be, then the least total."""
     from scipy.optimize import linear_sum_assignment
     from scipy.spatial.distance import cdist
 
-    mover, found = linear_sum_assignment(cdist(x, y))
-    return mover.astype(np.int64), found.astype(np.int64)
+    price = cdist(x, y)
+    fine = np.ones(price.shape, dtype=bool) if allowed is None else allowed
+    if caliper is not None:
+        fine = fine & (price <= caliper * (1 + ROUNDING))
+    # A pair that is not allowed is dearer than any number of links that are.
+    price[~fine] = (float(price[fine].max(initial=0.0)) + 1.0) * (min(price.shape) + 1)
+    mover, found = linear_sum_assignment(price)
+    kept = fine[mover, found]
+    return mover[kept].astype(np.int64), found[kept].astype(np.int64)
 
 
 def _assign_near(x: FloatArray, y: FloatArray, caliper: float) -> tuple[IntArray, IntArray]:

@@ -14,9 +14,11 @@ from ..core.columns import BoolArray, Columns, FloatArray
 from ..core.errors import DataError, UsageError, choose
 from ..core.formula import model_matrix
 from ..core.results import Shown, tidy_frame
+from .boosting import cross_fitted_logit
 from .estimable import centre_and_scale, refuse_unidentified, separation_problem
 from .loops import logistic_sums
 from .overlap import overlap_counts
+from .support import CommonSupport, common_support
 
 STEPS = 60
 CLOSE_ENOUGH = 1e-9  # Newton decrement: distance from the maximum in standard errors, before the last step
@@ -31,7 +33,8 @@ class PropensityScore(Shown):
     ----------
     score : (n,) probability; logit : (n,) linear predictor, the scale for matching
     treated : (n,) bool
-    terms : p + 1 names, ``(Intercept)`` first; coefficients : (p + 1,); covariance : (p + 1, p + 1)
+    terms : p + 1 names, ``(Intercept)`` first; coefficients : (p + 1,); covariance : (p + 1, p + 1); all empty for
+        boosted trees
     loglik, loglik_null : of the model, and of the share of treated alone
     iterations : Newton steps taken
     """
@@ -61,11 +64,21 @@ class PropensityScore(Shown):
                 "n_terms": [k],
                 "loglik": [self.loglik],
                 "loglik_null": [self.loglik_null],
-                "aic": [2 * k - 2 * self.loglik],
+                "aic": [2 * k - 2 * self.loglik if k else np.nan],
                 "auc": [_auc(self.logit, self.treated)],
                 "iterations": [self.iterations],
             }
         )
+
+    def common_support(
+        self,
+        rule: Literal["range", "crump", "fixed"] = "range",
+        *,
+        low: float | None = None,
+        high: float | None = None,
+    ) -> CommonSupport:
+        """Who lies where the arms can be compared; see `common_support`."""
+        return common_support(self.score, self.treated, rule=rule, low=low, high=high)
 
     def overlap(self, weights: FloatArray | None = None, *, bins: int = 20) -> pd.DataFrame:
         """How the scores of the arms overlap: arm, bin_low, bin_high, count, share.
@@ -81,9 +94,10 @@ def propensity_score(
     *,
     covariates: Sequence[str] | None = None,
     formula: str | None = None,
-    model: Literal["logistic"] = "logistic",
+    model: Literal["logistic", "boosting"] = "logistic",
+    rng: np.random.Generator | None = None,
 ) -> PropensityScore:
-    r"""Probability of treatment given covariates, by unpenalised logistic regression.
+    r"""Probability of treatment given covariates, by unpenalised logistic regression or boosted trees.
 
     .. math:: \log\frac{e_i}{1-e_i} = \beta_0 + x_i^\top\beta
 
@@ -96,7 +110,9 @@ def propensity_score(
     treatment : column of 0/1 or True/False
     covariates : columns; labels (text, categories) get a 0/1 term for every level but the first
     formula : instead, the right-hand side of a formula, such as ``"bs(age, df=4) + sex"``
-    model : "logistic"
+    model : "logistic", or "boosting": gradient-boosted trees, cross-fitted in five folds so that nobody's score comes
+        from trees that have seen them; it has no coefficients
+    rng : for "boosting"
 
     Returns
     -------
@@ -114,7 +130,11 @@ def propensity_score(
     Linear Models, section 2.5, for the algorithm. Albert & Anderson (1984) Biometrika 71:1-10, for when
     it has no answer.
     """
-    choose("model", model, ("logistic",))
+    choose("model", model, ("logistic", "boosting"))
+    if model == "boosting" and not isinstance(rng, np.random.Generator):
+        raise UsageError(
+            "model='boosting' needs rng=numpy.random.default_rng(seed), so that it can be repeated."
+        )
     take = Columns(data)
     treated = take.binary("treatment", treatment)
     take.check()
@@ -128,8 +148,28 @@ def propensity_score(
     if not matrix.terms:
         raise UsageError("The model has no terms: every covariate has one level only.")
     values = np.ascontiguousarray(matrix.values)
+    if model == "boosting" and rng is not None:
+        return _boosted(values, treated, rng)
     refuse_unidentified(values, matrix.terms)
     return fit_logistic(values, matrix.terms, treated, role=f"treatment={treatment!r}")
+
+
+def _boosted(values: FloatArray, treated: BoolArray, rng: np.random.Generator) -> PropensityScore:
+    logit = cross_fitted_logit(values, treated, rng)
+    sign = np.where(treated, 1.0, -1.0)
+    share = float(treated.mean())
+    null = float(treated.sum() * np.log(share) + (~treated).sum() * np.log(1 - share))
+    return PropensityScore(
+        score=special.expit(logit),
+        logit=logit,
+        treated=treated,
+        terms=(),
+        coefficients=np.zeros(0),
+        covariance=np.zeros((0, 0)),
+        loglik=-float(np.logaddexp(0, -sign * logit).sum()),
+        loglik_null=null,
+        iterations=0,
+    )
 
 
 def right_hand_side(formula: object) -> str:

@@ -12,6 +12,7 @@ from ..core.errors import DataError, UsageError
 from .distance import Distance, measure
 from .full import full_on_points, full_on_score
 from .matched import Matched
+from .nearest_limited import Limits
 from .sets import links_of_sets
 from .strata import Cutpoints, bands, coarsened, components, stratified
 from .words import Asked
@@ -26,16 +27,16 @@ def full_design(
     found: Distance,
     asked: Asked,
     width: float | None,
+    limits: Limits,
 ) -> Matched:
     """The design of an optimal full match: weights by set, as for strata; sets are the clusters."""
-    if found.score is not None:
+    points = found.points if found.score is None else found.score[:, None]
+    assert points is not None
+    if found.score is not None and not limits:
         edges = full_on_score(found.score, treated, stratum, caliper=width)
-        distance = np.abs(found.score[edges.treated] - found.score[edges.control])
     else:
-        assert found.points is not None
-        edges = full_on_points(found.points, treated, stratum, caliper=width)
-        away = found.points[edges.treated] - found.points[edges.control]
-        distance = np.sqrt((away**2).sum(axis=1))
+        edges = full_on_points(points, treated, stratum, limits, caliper=width)
+    distance = np.sqrt(((points[edges.treated] - points[edges.control]) ** 2).sum(axis=1))
     if not len(edges.treated):
         raise DataError(nobody(asked, treated, stratum))
     made = stratified(components(edges.treated, edges.control, len(treated)), treated, asked.estimand)

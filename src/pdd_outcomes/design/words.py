@@ -45,6 +45,8 @@ class Asked:
     order: str
     estimand: str
     bands: int = 0  # of method "subclass"
+    within: tuple[tuple[str, float], ...] = ()
+    anti_exact: tuple[str, ...] = ()
 
     @property
     def focal_treated(self) -> bool:
@@ -157,6 +159,10 @@ def _limits(asked: Asked, caliper: float | None) -> str:
         words += f", no further apart than {width}"
     if asked.exact:
         words += f", alike on {', '.join(asked.exact)}"
+    if asked.within:
+        words += ", within " + " and ".join(f"{width:g} of {name}" for name, width in asked.within)
+    if asked.anti_exact:
+        words += f", different on {', '.join(asked.anti_exact)}"
     return words
 
 
