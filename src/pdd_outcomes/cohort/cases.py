@@ -37,6 +37,8 @@ def check_cases(protocol: Protocol, cases: Cases) -> list[CaseResult]:
 
 def _tables(protocol: Protocol, cases: Cases, case: Case) -> dict[str, pd.DataFrame]:
     """The person's records as text tables; ids, and the person's own, are filled in where they are not given."""
+    listed = {row.get("force") for row in cases.schemes}
+    others = sorted({str(row["force"]) for row in case.disposals if row.get("force") not in {*listed, None}})
     given: dict[str, Any] = {
         "persons": [case.person],
         "disposals": case.disposals,
@@ -44,7 +46,7 @@ def _tables(protocol: Protocol, cases: Cases, case: Case) -> dict[str, pd.DataFr
         "contacts": case.contacts,
         "treatments": case.treatments,
         "exits": case.exits,
-        "schemes": cases.schemes,
+        "schemes": (*cases.schemes, *({"force": force} for force in others)),  # those not listed have none
     }
     return {name: _table(CONTRACT[name], rows) for name, rows in given.items()}
 

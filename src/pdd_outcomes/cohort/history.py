@@ -60,14 +60,16 @@ def exposure(engine: Engine, protocol: Protocol, people: Any) -> Any:
     plan = protocol.cohort
     assert plan is not None
     contacts, schemes = engine["contacts"], engine["schemes"]
-    referred = contacts.filter(contacts.stage == plan.diverted.contact).select("incident_id", "contact_date")
-    joined = people.select("incident_id", "incident_date").inner_join(referred, "incident_id")
+    # By incident and person: people may share an incident, and only some of them be referred.
+    both = ["incident_id", "person_id"]
+    referred = contacts.filter(contacts.stage == plan.diverted.contact).select(*both, "contact_date")
+    joined = people.select(*both, "incident_date").inner_join(referred, both)
     wait = joined.contact_date.delta(joined.incident_date, unit="day")
     within = joined.filter((wait >= 0) & (wait <= plan.grace_days))
-    first = within.group_by("incident_id").agg(referred_on=within.contact_date.min())
+    first = within.group_by(both).agg(referred_on=within.contact_date.min())
     wide = (
-        people.left_join(first, "incident_id")
-        .drop("incident_id_right")
+        people.left_join(first, both)
+        .drop("incident_id_right", "person_id_right")
         .left_join(schemes.rename(scheme_start="start_date"), "force")
         .drop("force_right")
     )

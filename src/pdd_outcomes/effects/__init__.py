@@ -1,6 +1,18 @@
 """Effects after design: the outcome functions take the design whole."""
 
+from .arms import ArmContrast
+from .doubly_robust import doubly_robust
 from .risk import RiskContrast, mcnemar, risk_contrast
+from .standardise import standardise
 from .time_to_event import TimeToEvent, time_to_event
 
-__all__ = ["RiskContrast", "TimeToEvent", "mcnemar", "risk_contrast", "time_to_event"]
+__all__ = [
+    "ArmContrast",
+    "RiskContrast",
+    "TimeToEvent",
+    "doubly_robust",
+    "mcnemar",
+    "risk_contrast",
+    "standardise",
+    "time_to_event",
+]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..core.columns import Columns, FloatArray
 from ..core.errors import DataError, UsageError
-from ..core.results import TIDY, HypothesisTest, Shown, check_level, chi_square_test, tidy_frame
+from ..core.results import HypothesisTest, Shown, chi_square_test
 from ..core.sandwich import clustered_covariance
 from ..design import Design
-from .certainty import why_no_error, without_error
+from .arms import arm_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,35 +31,7 @@ class RiskContrast(Shown):
         `reason` says why a ratio cannot be estimated, or why an estimate has no error and interval: the arm's
         outcomes, or the clusters, do not vary.
         """
-        check_level(level)
-        p = self.risks
-        rows = []
-        for name, gradient in (
-            ("risk_treated", (1, 0)),
-            ("risk_control", (0, 1)),
-            ("risk_difference", (1, -1)),
-        ):
-            g = np.array(gradient, dtype=float)
-            row = self._row(name, float(g @ p), g, level, null=0.0 if name == "risk_difference" else np.nan)
-            if name != "risk_difference":
-                row |= {c: float(np.clip(row[c], 0.0, 1.0)) for c in ("conf_low", "conf_high")}
-            rows.append(row)
-        for name, reach, said in (
-            ("risk_ratio", p > 0, "the risk of an arm is 0"),
-            ("odds_ratio", (p > 0) & (p < 1), "the risk of an arm is 0 or 1"),
-        ):
-            if not reach.all():
-                rows.append({**dict.fromkeys(TIDY, np.nan), "term": name, "reason": said})
-                continue
-            value, slope = (p, 1 / p) if name == "risk_ratio" else (p / (1 - p), 1 / (p * (1 - p)))
-            row = self._row(name, float(np.log(value[0] / value[1])), slope * [1, -1], level, null=0.0)
-            rows.append(row | {c: float(np.exp(row[c])) for c in ("estimate", "conf_low", "conf_high")})
-        return pd.DataFrame(rows)
-
-    def _row(self, name: str, value: float, g: FloatArray, level: float, *, null: float) -> dict[str, Any]:
-        variance, alone = max(0.0, float(g @ self.covariance @ g)), self.risks * (1 - self.risks)
-        row = tidy_frame([name], value, np.sqrt(variance), level=level, null=null).to_dict("records")[0]
-        return without_error({str(k): v for k, v in row.items()}, why_no_error(self.covariance, alone, g))
+        return arm_rows(self.risks, self.covariance, self.risks * (1 - self.risks), "risk", level)
 
     def glance(self) -> pd.DataFrame:
         """One row: people by arm and the estimand."""

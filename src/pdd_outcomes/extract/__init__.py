@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from ..core.errors import DataError
 from ..protocol import Protocol
 from .contract import CONTRACT
-from .person_table import validate_person_table
+from .person_table import check_declared, validate_person_table
 from .read import find_table, read_text
 from .validate import Extract, validate
 
@@ -25,16 +26,24 @@ def read_extract(protocol: Protocol, folder: Path) -> Extract:
     Raises
     ------
     DataError
-        A file, table or column is missing or unreadable, or more rows break the contract than the protocol tolerates.
+        A file, table or column that the protocol needs is missing or unreadable, or more rows break the contract than it
+        tolerates, or nobody has the event that it declares.
+
+    Warns
+    -----
+    UserWarning
+        An offence group that the protocol names is nowhere in the tables.
     """
     if protocol.data.shape == "person_table":
         path = find_table(folder, "person")
         if path is None:
             raise DataError("person: the folder holds neither person.csv nor person.parquet.")
-        return validate_person_table(read_text(path), protocol)
+        extract = validate_person_table(read_text(path), protocol)
+        check_declared(extract.tables["person"], protocol)
+        return extract
     found = {name: path for name in CONTRACT if (path := find_table(folder, name)) is not None}
     raw: dict[str, pd.DataFrame] = {}
-    problems: list[str] = []
+    problems = [] if "treatments" in found else _needs_treatments(protocol)
     for name, path in found.items():
         try:
             raw[name] = read_text(path)
@@ -43,4 +52,41 @@ def read_extract(protocol: Protocol, folder: Path) -> Extract:
     if problems:
         raise DataError(problems)
     assert protocol.data.cut is not None
-    return validate(raw, cut=protocol.data.cut, quarantine_limit=protocol.data.quarantine_limit)
+    extract = validate(raw, cut=protocol.data.cut, quarantine_limit=protocol.data.quarantine_limit)
+    _name_groups(protocol, extract)
+    return extract
+
+
+def _needs_treatments(protocol: Protocol) -> list[str]:
+    """Why a study cannot do without the table of treatments: without it nobody would have been treated, before or after."""
+    uses = [
+        f"outcomes.{i}.kind" for i, outcome in enumerate(protocol.outcomes) if outcome.kind == "treatment_entry"
+    ]
+    uses += [
+        f"analyses.{i}.design"
+        for i, analysis in enumerate(protocol.analyses)
+        if "prior_treatment" in (*analysis.design.covariates, *analysis.design.exact)
+    ]
+    if not uses:
+        return []
+    return [
+        f"treatments: the table is missing, and {' and '.join(uses)} cannot be built without it. Send treatments.csv, or "
+        "take entry into treatment and prior_treatment out of the protocol."
+    ]
+
+
+def _name_groups(protocol: Protocol, extract: Extract) -> None:
+    """Warn of offence groups that stand in the plan and nowhere in the data: a name misspelt there selects nobody."""
+    assert protocol.cohort is not None
+    there = {g for name in ("disposals", "offences") for g in extract.tables[name]["offence_group"]}
+    named = [("cohort.offence_groups", protocol.cohort.offence_groups)]
+    named += [(f"outcomes.{i}.exclude_groups", o.exclude_groups) for i, o in enumerate(protocol.outcomes)]
+    for key, groups in named:
+        absent = [g for g in groups if g not in there]
+        if absent:
+            warnings.warn(
+                f"{key}: {absent} is the group of no incident and no offence in the extract. Check its spelling; if it is "
+                "right, nobody is selected by it.",
+                UserWarning,
+                stacklevel=3,
+            )

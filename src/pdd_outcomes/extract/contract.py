@@ -19,34 +19,44 @@ DRUG_GROUPS = ("drug", "possession_class_a", "possession_class_b", "possession_o
 class Column:
     """One column of the contract.
 
-    `required`: a blank is a breach. `allowed`: the only values. `refers`: 'table.column' that must hold the value.
-    `not_before`: a column of the same row that this date may not precede.
+    `required`: a blank is a breach. `needed_where`: a column of the same row, and the values with which a blank is a breach.
+    `allowed`: the only values. `refers`: 'table.column' that must hold the value, in a row that agrees on the columns
+    of `agrees`. `not_before`: what this date may not precede: a column of the same row, or 'table.column' of the row that
+    this one refers to.
     """
 
     name: str
     kind: Kind
     meaning: str
     required: bool = True
+    needed_where: tuple[str, tuple[str, ...]] | None = None
     allowed: tuple[str, ...] = ()
     low: int | None = None
     high: int | None = None
     refers: str = ""
+    agrees: tuple[str, ...] = ()
     not_before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table: its key, its columns, whether a study can do without it."""
+    """One table: its key, its columns, whether a study can do without it, and what else tells rows of one key apart."""
 
     name: str
     key: str
     columns: tuple[Column, ...]
     optional: bool = False
+    beside: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Column names, in order."""
         return tuple(c.name for c in self.columns)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns that together are of one row only."""
+        return (self.key, *self.beside)
 
 
 _PERSON = Column(
@@ -55,6 +65,7 @@ _PERSON = Column(
     "The person, by a pseudonym that is the same in every table.",
     refers="persons.person_id",
 )
+_BIRTH = "persons.birth_date"
 
 CONTRACT: Mapping[str, Table] = {
     t.name: t
@@ -86,8 +97,8 @@ CONTRACT: Mapping[str, Table] = {
             (
                 Column("incident_id", "text", "The incident; one row for each person and incident."),
                 _PERSON,
-                Column("force", "text", "The police force that dealt with it."),
-                Column("incident_date", "date", "The day of the incident or arrest."),
+                Column("force", "text", "The police force that dealt with it.", refers="schemes.force"),
+                Column("incident_date", "date", "The day of the incident or arrest.", not_before=_BIRTH),
                 Column("offence_group", "text", "The most serious offence of the incident, by group."),
                 Column(
                     "outcome_code",
@@ -104,6 +115,7 @@ CONTRACT: Mapping[str, Table] = {
                     not_before="incident_date",
                 ),
             ),
+            beside=("person_id",),
         ),
         Table(
             "offences",
@@ -111,7 +123,7 @@ CONTRACT: Mapping[str, Table] = {
             (
                 Column("offence_id", "text", "The offence."),
                 _PERSON,
-                Column("offence_date", "date", "The day it was committed."),
+                Column("offence_date", "date", "The day it was committed.", not_before=_BIRTH),
                 Column("offence_group", "text", "Its group; 'breach' for a breach of an order."),
                 Column("outcome_type", "text", "How it ended.", allowed=(*PROVEN, *UNPROVEN)),
                 Column(
@@ -119,6 +131,7 @@ CONTRACT: Mapping[str, Table] = {
                     "date",
                     "The day it ended so; blank if it has not.",
                     required=False,
+                    needed_where=("outcome_type", PROVEN),
                     not_before="offence_date",
                 ),
             ),
@@ -129,9 +142,15 @@ CONTRACT: Mapping[str, Table] = {
             (
                 Column("contact_id", "text", "The contact with a diversion scheme."),
                 _PERSON,
-                Column("incident_id", "text", "The incident that led to it.", refers="disposals.incident_id"),
+                Column(
+                    "incident_id",
+                    "text",
+                    "The incident that led to it, one of the same person's.",
+                    refers="disposals.incident_id",
+                    agrees=("person_id",),
+                ),
                 Column("stage", "text", "How far it went.", allowed=STAGES),
-                Column("contact_date", "date", "The day of the contact."),
+                Column("contact_date", "date", "The day of the contact.", not_before="disposals.incident_date"),
             ),
         ),
         Table(
@@ -140,7 +159,7 @@ CONTRACT: Mapping[str, Table] = {
             (
                 Column("episode_id", "text", "The episode of structured drug treatment."),
                 _PERSON,
-                Column("start_date", "date", "The day it started."),
+                Column("start_date", "date", "The day it started.", not_before=_BIRTH),
             ),
             optional=True,
         ),
@@ -149,16 +168,17 @@ CONTRACT: Mapping[str, Table] = {
             "person_id",
             (
                 _PERSON,
-                Column("exit_date", "date", "The day of death or emigration."),
+                Column("exit_date", "date", "The day of death or emigration.", not_before=_BIRTH),
                 Column("kind", "text", "Which of the two.", allowed=("death", "emigration")),
             ),
             optional=True,
+            beside=("kind",),
         ),
         Table(
             "schemes",
             "force",
             (
-                Column("force", "text", "The police force."),
+                Column("force", "text", "The police force; each one of disposals has its row here."),
                 Column(
                     "start_date",
                     "date",

@@ -9,9 +9,13 @@ import pandas as pd
 
 from ..core.errors import DataError, did_you_mean
 from ..protocol import Protocol
+from .read import EXACT
 from .validate import Breaches, Extract, check_limit, collect, quality_frame
 
-NUMBER = r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?"
+NUMBER = r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?"
+GONE = (
+    r"(?i)#?n/?a|nan|null|none|missing|unknown|\.|-"  # what programs and people write where a number is missing
+)
 
 
 def wanted_columns(protocol: Protocol) -> dict[str, str]:
@@ -35,7 +39,8 @@ def validate_person_table(
 ) -> Extract:
     """The one table of a person-level study, typed: a column is a number where every value that is not blank is one.
 
-    Quarantined: a blank or repeated identity, a blank or impossible time, a blank treatment or event.
+    Quarantined: a blank or repeated identity, a blank or impossible time, a blank treatment or event, and in a covariate
+    whose other values are numbers a word such as NA, which would make categories of them all. The identity stays text.
 
     Raises
     ------
@@ -75,8 +80,14 @@ def validate_person_table(
     breaches.add(~numeric & (time != "").to_numpy(), plan.time.column, "is not a number")
     value = pd.to_numeric(time.where(numeric)).to_numpy(dtype=float)
     breaches.add(value <= 0, plan.time.column, "is not above 0")
+    breaches.add(np.isinf(value), plan.time.column, "is too large to be a number")
+    for name, key in wanted_columns(protocol).items():
+        if key.startswith("analyses."):
+            _numbers(raw[name], name, breaches)
     clean = raw.loc[~breaches.bad].reset_index(drop=True)
-    table = pd.DataFrame({name: _column(clean[name]) for name in clean.columns})
+    table = pd.DataFrame(
+        {name: clean[name] if name == plan.id else _column(clean[name]) for name in clean.columns}
+    )
     if plan.id is None:
         table.insert(0, "row_number", np.flatnonzero(~breaches.bad) + 1)
     extract = Extract(
@@ -88,16 +99,39 @@ def validate_person_table(
     return extract
 
 
+def check_declared(table: pd.DataFrame, protocol: Protocol) -> None:
+    """Refuse a table in which no row holds a value that the protocol declares to be the event.
+
+    Every other value means that the event was not seen, so a value misspelt in the plan would make everybody free of it.
+    """
+    plan = protocol.person_table
+    assert plan is not None
+    column = plan.event.column
+    if not table[column].astype(str).isin([str(v) for v in plan.event.values]).any():
+        raise DataError(
+            f"person: person_table.event: none of its {len(plan.event.values)} values is in the column {column!r} of any of "
+            f"the {len(table)} rows kept, so that nobody would have had the event. Mend person_table.event.values."
+        )
+
+
+def _numbers(text: pd.Series[str], name: str, breaches: Breaches) -> None:
+    blank = (text == "").to_numpy()
+    number = text.str.fullmatch(NUMBER).to_numpy(dtype=bool)
+    gone = text.str.fullmatch(GONE).to_numpy(dtype=bool)
+    if number.any() and (number | gone | blank).all():
+        breaches.add(gone, name, "is a word where the others are numbers; leave it blank if it is missing")
+        value = pd.to_numeric(text.where(number)).to_numpy(dtype=float)
+        breaches.add(np.isinf(value), name, "is too large to be a number")
+
+
 def _column(text: pd.Series[str]) -> pd.Series[Any]:
     blank = text == ""
     number = text.str.fullmatch(NUMBER)
-    leading = text.str.fullmatch(r"[-+]?0\d+")  # a code such as 0123, which a number would change
+    leading = text.str.fullmatch(r"[-+]?0[0-9]+")  # a code such as 0123, which a number would change
     if not (number | blank).all() or leading.any() or blank.all():
         return text
-    values = pd.to_numeric(text.where(~blank))
-    whole = values.dropna()
-    return (
-        values.astype("int64")
-        if not blank.any() and bool((whole == whole.round()).all())
-        else values.astype(float)
-    )
+    values = pd.to_numeric(text.where(~blank)).astype(float)
+    there = values.dropna()
+    if np.isinf(there).any() or (there.abs() > EXACT).any():
+        return text  # such as a reference of twenty digits
+    return values.astype("int64") if not blank.any() and bool((there == there.round()).all()) else values

@@ -103,6 +103,7 @@ def validate(
         _keys(frame, table, breaches[name])
     for table in CONTRACT.values():
         _references(typed, table, breaches)
+        _order(typed, table, breaches)
     tables = {name: frame.loc[~breaches[name].bad].reset_index(drop=True) for name, frame in typed.items()}
     quality = quality_frame({n: len(f) for n, f in typed.items()}, {n: len(f) for n, f in tables.items()})
     extract = Extract(tables, collect([b.frame() for b in breaches.values()]), quality)
@@ -173,9 +174,13 @@ def _typed(frame: pd.DataFrame, table: Table, breaches: Breaches, cut: np.dateti
             breaches.add(blank, column.name, "is blank")
         made[column.name] = _parse(text, blank, column, breaches, cut)
     for column in table.columns:
-        if column.not_before:
+        if column.not_before in table.names:
             early = (made[column.name] < made[column.not_before]).to_numpy()
             breaches.add(early, column.name, f"is before {column.not_before}")
+        if column.needed_where is not None:
+            other, values = column.needed_where
+            lacking = (frame[column.name] == "").to_numpy() & made[other].isin(values).to_numpy()
+            breaches.add(lacking, column.name, f"is blank where {other} is {' or '.join(values)}")
     return made
 
 
@@ -196,7 +201,7 @@ def _parse(
             )
         return text
     if column.kind == "whole":
-        whole = text.str.fullmatch(r"-?\d{1,15}").to_numpy(dtype=bool)
+        whole = text.str.fullmatch(r"-?[0-9]{1,15}").to_numpy(dtype=bool)
         breaches.add(~blank & ~whole, column.name, "is not a whole number")
         number = pd.to_numeric(text.where(whole), errors="raise").astype("Int64")
         low, high = column.low, column.high
@@ -205,7 +210,7 @@ def _parse(
             outside = ((number < low) | (number > high)).fillna(False)
             breaches.add(outside.to_numpy(dtype=bool), column.name, f"is not between {low} and {high}")
         return number
-    shaped = text.str.fullmatch(r"\d{4}-\d{2}-\d{2}").to_numpy(dtype=bool)
+    shaped = text.str.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").to_numpy(dtype=bool)
     breaches.add(~blank & ~shaped, column.name, "is not a date written as 2020-01-31")
     day = pd.to_datetime(text.where(shaped), format="%Y-%m-%d", errors="coerce").astype("datetime64[s]")
     breaches.add(shaped & day.isna().to_numpy(), column.name, "is a day that does not exist")
@@ -220,7 +225,7 @@ def _keys(frame: pd.DataFrame, table: Table, breaches: Breaches) -> None:
     breaches.add(again, table.key, "is an exact duplicate of an earlier row")
     distinct = ~again
     clash = np.zeros(len(frame), dtype=bool)
-    keys = content.loc[distinct, table.key]
+    keys = content.loc[distinct, list(table.identity)]
     clash[np.flatnonzero(distinct)] = keys.duplicated(keep=False).to_numpy()
     breaches.add(clash & (frame[table.key] != "").to_numpy(), table.key, "is the key of rows that differ")
 
@@ -230,6 +235,35 @@ def _references(typed: Mapping[str, pd.DataFrame], table: Table, breaches: Mappi
         if not column.refers:
             continue
         other, name = column.refers.split(".")
-        known = typed[other].loc[~breaches[other].bad, name]
-        missing = ~typed[table.name][column.name].isin(known).to_numpy() & ~breaches[table.name].bad
+        known = typed[other].loc[~breaches[other].bad]
+        missing = ~typed[table.name][column.name].isin(known[name]).to_numpy() & ~breaches[table.name].bad
         breaches[table.name].add(missing, column.name, f"is not among the kept rows of {column.refers}")
+        if column.agrees:
+            place = _place(typed[table.name], known, (column.name, *column.agrees), (name, *column.agrees))
+            apart = (place < 0) & ~breaches[table.name].bad
+            breaches[table.name].add(
+                apart, column.name, f"is in {other} with another {' and '.join(column.agrees)}"
+            )
+
+
+def _order(typed: Mapping[str, pd.DataFrame], table: Table, breaches: Mapping[str, Breaches]) -> None:
+    """Dates that may not precede a date of the row that theirs refers to."""
+    for column in table.columns:
+        if "." not in column.not_before:
+            continue
+        other, day = column.not_before.split(".")
+        link = next(c for c in table.columns if c.refers.startswith(f"{other}."))
+        known = typed[other].loc[~breaches[other].bad].reset_index(drop=True)
+        names = (link.refers.split(".")[1], *link.agrees)
+        place = _place(typed[table.name], known, (link.name, *link.agrees), names)
+        floor = known[day].reindex(place).to_numpy()  # a place of -1 has no date, and breaks no rule here
+        early = (typed[table.name][column.name].to_numpy() < floor) & ~breaches[table.name].bad
+        breaches[table.name].add(early, column.name, f"is before {column.not_before}")
+
+
+def _place(
+    rows: pd.DataFrame, known: pd.DataFrame, columns: tuple[str, ...], names: tuple[str, ...]
+) -> np.ndarray:
+    """Where in `known` the row stands whose `names` are the row's `columns`; -1 where there is none."""
+    wanted = pd.MultiIndex.from_frame(rows[list(columns)])
+    return pd.MultiIndex.from_frame(known[list(names)]).get_indexer(wanted)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..core.errors import UsageError
+
 # Force-level and person-level Kaplan-Meier risks at 91, 365 and 1095 days, cohort 1 (possession-type suspects), of the
 # police drug diversion impact evaluation: github.com/danlewer/pdd, km_risks.csv, 2026-03-06.
 KNOTS = (91.0, 365.0, 1095.0)
@@ -33,6 +35,11 @@ class Settings:
         the log hazard by 0.5. 0 makes the comparison of people unconfounded given the records.
     not_stated : share of people whose ethnicity is not stated
     dirt : share of extra bad rows (exact duplicates, orphans, impossible dates) added to each table
+
+    Raises
+    ------
+    UsageError
+        A share or a variance is out of its range. All of them at once.
     """
 
     uptake: float = 0.47
@@ -46,3 +53,21 @@ class Settings:
     cut: str = "2023-12-31"
     first_index: str = "2018-01-01"
     index_days: int = 730
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name}={value:g} is not between {low:g} and {high:g}."
+            for name, value, low, high in (
+                ("uptake", self.uptake, 0.1, 0.9),  # a force's own is up to 9 points from it
+                ("scheme_share", self.scheme_share, 0.1, 0.95),
+                ("not_stated", self.not_stated, 0, 1),
+                ("dirt", self.dirt, 0, 0.5),
+            )
+            if not low <= value <= high
+        ]
+        if not 0 <= self.force_sd**2 <= self.tau2:
+            problems.append(
+                f"force_sd={self.force_sd:g} is a part of the root of tau2={self.tau2:g} and cannot be above it."
+            )
+        if problems:
+            raise UsageError(problems)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import optimize, special
 
 from ..core.columns import BoolArray, FloatArray, IntArray
+from ..core.errors import UsageError
 from .parameters import COMPARISON, SCHEME, Settings
 
 OFFENCES = ("possession_class_a", "possession_class_b", "possession_other")
@@ -119,6 +122,20 @@ def draw_diversion(
     for f in range(len(SCHEME)):
         here = np.flatnonzero(people.force == f)
         theirs, wanted = score[here], uptake[f]
-        shift = optimize.brentq(lambda a, s=theirs, u=wanted: special.expit(a - s).mean() - u, -9.0, 9.0)
+        shift = root(partial(_miss, theirs, wanted), -9.0, 9.0)
         diverted[here] = draw[here] < special.expit(shift - score[here])
     return diverted
+
+
+def _miss(score: FloatArray, wanted: float, shift: float) -> float:
+    return float(special.expit(shift - score).mean() - wanted)
+
+
+def root(miss: Callable[[float], float], low: float, high: float, *, xtol: float = 2e-12) -> float:
+    """Where `miss` is 0 between `low` and `high`; a UsageError where these settings cannot give the published risks."""
+    if miss(low) * miss(high) > 0:
+        raise UsageError(
+            "these settings cannot give the published risks: no strength of selection or of effect meets them. "
+            "Move uptake or hidden_selection nearer to its default."
+        )
+    return float(optimize.brentq(miss, low, high, xtol=xtol))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from ..core.columns import BoolArray, FloatArray
 from .parameters import (
@@ -24,7 +24,7 @@ from .parameters import (
     TREATMENT_AT_365,
     Settings,
 )
-from .people import People, draw_diversion
+from .people import People, draw_diversion, root
 
 OTHER_SHARE = 0.65  # of reoffending that is not drug possession
 HORIZONS = (91, 365, 730, 1095)
@@ -116,10 +116,10 @@ def calibrate(
     def diverted(strength: float) -> BoolArray:
         return draw_diversion(np.random.default_rng(state), people, strength, draw, settings)
 
-    strength = optimize.brentq(
+    strength = root(
         lambda s: _risk(hazard, KNOTS[1], log_hazard[diverted(s)]) - undiverted, -0.5, 3.0, xtol=1e-3
     )
-    chosen = diverted(float(strength))
+    chosen = diverted(strength)
     theirs, felt = log_hazard[chosen], effects.effect[chosen]
     for k, target in enumerate(DIVERTED):
         _fit(hazard.effect, k, partial(_risk, hazard, KNOTS[k], theirs, felt), target, -3.0, 2.0)
@@ -138,7 +138,7 @@ def _fit(vector: FloatArray, k: int, risk: Callable[[], float], target: float, l
         vector[k] = x
         return risk() - target
 
-    vector[k] = optimize.brentq(miss, low, high, xtol=1e-10)
+    vector[k] = root(miss, low, high, xtol=1e-10)
 
 
 def calibrate_treatment(people: People, chosen: BoolArray) -> tuple[float, float]:

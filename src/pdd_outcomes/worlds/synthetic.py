@@ -40,6 +40,8 @@ def thirteen_forces(seed: int, people: int = 40_000, settings: Settings | None =
     """
     if people < 2_000:
         raise UsageError(f"people={people} is too few to calibrate thirteen forces. Give at least 2000.")
+    if seed < 0:
+        raise UsageError(f"seed={seed} is below 0. Give a whole number from 0.")
     chosen = settings or Settings()
     rng = np.random.default_rng(seed)
     who = draw_people(rng, people, chosen)
