@@ -1,6 +1,7 @@
 """Effects after design: the outcome functions take the design whole."""
 
 from .arms import ArmContrast
+from .bootstrap import Bootstrapped, bootstrap
 from .doubly_robust import doubly_robust
 from .risk import RiskContrast, mcnemar, risk_contrast
 from .standardise import standardise
@@ -8,8 +9,10 @@ from .time_to_event import TimeToEvent, time_to_event
 
 __all__ = [
     "ArmContrast",
+    "Bootstrapped",
     "RiskContrast",
     "TimeToEvent",
+    "bootstrap",
     "doubly_robust",
     "mcnemar",
     "risk_contrast",
