@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +20,7 @@ from .design import EffectiveSize, effective_sizes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+EVERYONE = "all"
 LIMIT = 0.1  # the usual limit for a standardised difference (Stuart, Lee & Leacy 2013)
 DENOMINATORS = ("treated", "control", "pooled")
 
@@ -29,7 +32,7 @@ class Balance(Shown):
     Attributes
     ----------
     table : a row for each covariate, or level ``name[level]``: covariate, mean_treated, mean_control,
-        smd_unadjusted, smd, variance_ratio, ecdf_mean, ecdf_max; then the same before weighting:
+        smd_unadjusted, smd, variance_ratio, ecdf_mean, ecdf_max (first `group`, where asked by groups); then the same before weighting:
         mean_treated_unadjusted, mean_control_unadjusted, variance_ratio_unadjusted,
         ecdf_mean_unadjusted, ecdf_max_unadjusted
     sd : whose SD standardised differences are in
@@ -43,6 +46,8 @@ class Balance(Shown):
     def tidy(self, level: float = 0.95) -> pd.DataFrame:
         """Standard rows: the standardised difference of each covariate. Balance is described, not tested."""
         rows = pd.DataFrame({"term": self.table["covariate"], "estimate": self.table["smd"]})
+        if "group" in self.table:
+            rows.insert(0, "group", self.table["group"])
         return rows.assign(**{name: np.nan for name in TIDY[2:]})
 
     def glance(self) -> pd.DataFrame:
@@ -63,7 +68,9 @@ class Balance(Shown):
     @property
     def worst(self) -> str:
         """The covariate with the largest standardised difference, whichever its sign."""
-        return str(self.table["covariate"].iloc[int(_size(self.table, "smd").argmax())])
+        row = self.table.iloc[int(_size(self.table, "smd").argmax())]
+        inside = "" if row.get("group", EVERYONE) == EVERYONE else f" in {row['group']}"
+        return f"{row['covariate']}{inside}"
 
     def passed(self, limit: float = LIMIT) -> bool:
         """Whether no standardised difference exceeds `limit`.
@@ -94,8 +101,11 @@ class Balance(Shown):
         return draw_love(self.love_frame(), ax, threshold=threshold)
 
     def love_frame(self) -> pd.DataFrame:
-        """What the love plot draws: covariate, smd_unadjusted, smd."""
-        return self.table[["covariate", "smd_unadjusted", "smd"]].copy()
+        """What the love plot draws: covariate, smd_unadjusted, smd; of everyone, where the balance is by groups."""
+        table = self.table
+        if "group" in table:
+            table = table[table["group"] == EVERYONE].reset_index(drop=True)
+        return table[["covariate", "smd_unadjusted", "smd"]].copy()
 
     def alt_text(self, *, threshold: float = LIMIT) -> str:
         """The love plot in words."""
@@ -114,6 +124,9 @@ def balance(
     covariates: Sequence[str],
     weights: str | FloatArray | None = None,
     sd: Literal["treated", "control", "pooled"] = "treated",
+    squares: bool = False,
+    interactions: bool = False,
+    by: str | None = None,
 ) -> Balance:
     r"""Balance of covariates between the arms, as it came and with weights.
 
@@ -136,6 +149,10 @@ def balance(
     covariates : columns; a label has a row for each level, one of two levels a row for the second
     weights : a column, or an (n,) array in row order, 0 for people left out, on any scale
     sd : whose SD: "treated" (for the ATT), "control" (ATC), "pooled" (ATE: root of the mean variance)
+    squares : squares of numbers too, ``name^2``; interactions : products of every two covariates, ``one * other``
+    by : column, such as the force: balance of everyone, then within each of its values; the table has a first column
+        `group`, and effective sizes are of everyone. A group without people of both arms is left out, and named in a
+        warning.
 
     Returns
     -------
@@ -162,7 +179,53 @@ def balance(
     matrix = covariate_matrix(data, covariates, all_levels=True)
     if not matrix.terms:
         raise DataError("covariates have one level only, so there is nothing to compare.")
-    return balance_of(matrix, treated, w, sd)
+    if squares or interactions:
+        matrix = with_products(matrix, squares=squares, interactions=interactions)
+    whole = balance_of(matrix, treated, w, sd)
+    return whole if by is None else _within(whole, data, by, matrix, treated, w)
+
+
+def with_products(matrix: ModelMatrix, *, squares: bool, interactions: bool) -> ModelMatrix:
+    """The columns with squares of what is not 0/1, and products of columns of different covariates."""
+    values, terms = [matrix.values], list(matrix.terms)
+    columns = [matrix.values[:, j] for j in range(len(terms))]
+    root = [term.partition("[")[0] for term in terms]
+    for j, x in enumerate(columns):
+        if squares and not ((x == 0) | (x == 1)).all():
+            values.append((x**2)[:, None])
+            terms.append(f"{matrix.terms[j]}^2")
+    for j, k in itertools.combinations(range(len(columns)), 2):
+        if interactions and root[j] != root[k]:
+            values.append((columns[j] * columns[k])[:, None])
+            terms.append(f"{matrix.terms[j]} * {matrix.terms[k]}")
+    return ModelMatrix(np.hstack(values), tuple(terms))
+
+
+def _within(
+    whole: Balance, data: pd.DataFrame, by: str, matrix: ModelMatrix, treated: BoolArray, weights: FloatArray
+) -> Balance:
+    """Balance of everyone and of each group that has weight in both arms."""
+    take = Columns(data)
+    code, names = take.labels("by", by)
+    take.check()
+    tables, empty = [whole.table.assign(group=EVERYONE)], []
+    for k, name in enumerate(names):
+        inside = code == k
+        if not all((weights[inside & arm] > 0).any() for arm in (treated, ~treated)):
+            empty.append(str(name))
+            continue
+        part = ModelMatrix(matrix.values[inside], matrix.terms)
+        tables.append(
+            balance_of(part, treated[inside], weights[inside], whole.sd).table.assign(group=str(name))
+        )
+    if empty:
+        warnings.warn(
+            f"balance by {by!r} leaves out {', '.join(empty[:6])}{' and more' if len(empty) > 6 else ''}: one arm has nobody there.",
+            stacklevel=3,
+        )
+    table = pd.concat(tables, ignore_index=True)
+    table.insert(0, "group", table.pop("group"))
+    return Balance(table, whole.sd, whole.ess)
 
 
 def balance_of(matrix: ModelMatrix, treated: BoolArray, weights: FloatArray, sd: str) -> Balance:

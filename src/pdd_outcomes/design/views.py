@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from ..core.columns import BoolArray, FloatArray
-from ..core.errors import UsageError
+from ..core.columns import BoolArray, Columns, FloatArray
+from ..core.errors import UsageError, choose
 from ..core.formula import covariate_matrix
 from .balance import LIMIT, Balance, balance, balance_of
-from .overlap import before_and_after
+from .overlap import ARMS, before_and_after
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,19 +65,35 @@ class Views:
         *,
         sd: Denominator | None = None,
         distance: bool = False,
+        squares: bool = False,
+        interactions: bool = False,
+        by: str | None = None,
     ) -> Balance:
         """Balance before and after, by default of the columns that the design was made on.
 
         `sd` is by default the SD of the arm the estimand is about, and the pooled one where it is about
-        both. With `distance`, the score has the first row.
+        both. With `distance`, the score has the first row. `squares`, `interactions` and `by` as in `balance`.
         """
         names = list(self.columns if covariates is None else covariates)
         if not names:
             raise UsageError("balance needs covariates=[...]: the design was given scores and no columns.")
         own = OWN_SD.get(self.requested, "pooled")
-        found = balance(self.source, self.treatment, covariates=names, weights=self.weights, sd=sd or own)
+        found = balance(
+            self.source,
+            self.treatment,
+            covariates=names,
+            weights=self.weights,
+            sd=sd or own,
+            squares=squares,
+            interactions=interactions,
+            by=by,
+        )
         if not distance:
             return found
+        if by is not None:
+            raise UsageError(
+                "distance=True and by= cannot be asked together: balance the score by a call of its own."
+            )
         if self.matching_score is None:
             raise UsageError("distance=True needs a score, and this design was made without one.")
         frame = pd.DataFrame({"distance": self.matching_score})
@@ -110,6 +126,28 @@ class Views:
 
         frame = self.overlap(score)
         return draw_overlap(frame[frame["sample"] == sample].drop(columns="sample"), ax)
+
+    def ecdf(self, covariate: str, *, sample: Literal["before", "after"] = "after") -> pd.DataFrame:
+        """Distribution function of a number in each arm: arm, value, share (of the arm's weight at or below)."""
+        choose("sample", sample, ("before", "after"))
+        take = Columns(self.source)
+        x = take.number("covariate", covariate)
+        take.check()
+        weights = self.weights if sample == "after" else np.ones(len(x))
+        frames = []
+        for arm, member in zip(ARMS, (self.treated, ~self.treated)):
+            value, place = np.unique(x[member & (weights > 0)], return_inverse=True)
+            mass = np.bincount(place, weights=weights[member & (weights > 0)])
+            frames.append(pd.DataFrame({"arm": arm, "value": value, "share": np.cumsum(mass) / mass.sum()}))
+        return pd.concat(frames, ignore_index=True)
+
+    def ecdf_plot(
+        self, covariate: str, ax: Axes | None = None, *, sample: Literal["before", "after"] = "after"
+    ) -> Axes:
+        """Distribution functions of a number in the two arms, before or after."""
+        from ..core.draw.ecdf import draw_ecdf
+
+        return draw_ecdf(self.ecdf(covariate, sample=sample), ax, label=covariate)
 
     def dropped(self, covariates: Sequence[str] | None = None) -> pd.DataFrame:
         """Who the estimand is no longer about: means of the people it was to be about, kept and dropped.

@@ -3,6 +3,7 @@
 from .arms import ArmContrast
 from .bootstrap import Bootstrapped, bootstrap
 from .doubly_robust import doubly_robust
+from .prognostic import prognostic_balance
 from .risk import RiskContrast, mcnemar, risk_contrast
 from .standardise import standardise
 from .time_to_event import TimeToEvent, time_to_event
@@ -15,6 +16,7 @@ __all__ = [
     "bootstrap",
     "doubly_robust",
     "mcnemar",
+    "prognostic_balance",
     "risk_contrast",
     "standardise",
     "time_to_event",
