@@ -120,11 +120,12 @@ class Columns:
         series = self._present(role, column)
         if series is None:
             return np.zeros(len(self._data), dtype=np.int64), ["?"]
-        values = series.astype(str) if isinstance(series.dtype, pd.CategoricalDtype) else series
+        if isinstance(series.dtype, pd.CategoricalDtype):
+            return _category_codes(series)
         try:
-            codes, levels = pd.factorize(values, sort=True)
+            codes, levels = pd.factorize(series, sort=True)
         except TypeError:
-            codes, levels = pd.factorize(values.astype(str), sort=True)
+            codes, levels = pd.factorize(series.astype(str), sort=True)
         plain = [level.item() if isinstance(level, np.generic) else level for level in levels]
         return codes.astype(np.int64), plain
 
@@ -138,7 +139,7 @@ class Columns:
         parts = [self.labels(role, name) for name in names]
         for codes, levels in parts:
             code = code * max(len(levels), 1) + codes
-        kept, dense = np.unique(code, return_inverse=True)
+        kept, dense = _dense(code)
         words: list[str] = []
         for key in kept.tolist():
             said: list[str] = []
@@ -146,7 +147,7 @@ class Columns:
                 key, at = divmod(key, max(len(levels), 1))
                 said.append(str(levels[at]))
             words.append(", ".join(reversed(said)))
-        return dense.astype(np.int64).reshape(n), words
+        return dense, words
 
     def weights(self, role: str, column: str | None) -> FloatArray:
         """Non-negative finite weights, ones where no column is named."""
@@ -175,3 +176,26 @@ class Columns:
             self._problems.append(
                 f"{role}={column!r} {rule} for {rows_phrase(rows.tolist(), len(self._data))}. {remedy}"
             )
+
+
+def _category_codes(series: pd.Series[Any]) -> tuple[IntArray, list[Any]]:
+    """Codes 0..k-1 and the levels that occur, as text in sorted order; what is missing has the code -1."""
+    codes = series.cat.codes.to_numpy().astype(np.int64)
+    names = [str(name) for name in series.cat.categories]
+    present = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(names))).tolist()
+    levels = sorted({names[k] for k in present})
+    place = {level: k for k, level in enumerate(levels)}
+    new = np.full(len(names) + 1, -1, dtype=np.int64)  # the last place is -1's own
+    new[present] = [place[names[k]] for k in present]
+    return new[codes], list(levels)
+
+
+def _dense(code: IntArray) -> tuple[IntArray, IntArray]:
+    """The codes (all at least 0 but for what is missing) that occur, and each row's place among them."""
+    if len(code) and code.min() >= 0 and code.max() < 4 * len(code):
+        kept = np.flatnonzero(np.bincount(code)).astype(np.int64)
+        place = np.zeros(int(kept[-1]) + 1, dtype=np.int64)
+        place[kept] = np.arange(len(kept))
+        return kept, place[code]
+    kept, dense = np.unique(code, return_inverse=True)
+    return kept, dense.astype(np.int64).reshape(len(code))

@@ -51,10 +51,66 @@ class ModelMatrix:
     terms: tuple[str, ...]  # length p
     coding: Coding = field(default_factory=Coding, repr=False, compare=False)
 
+    def column(self, j: int) -> FloatArray:
+        """Column j (n,)."""
+        return np.ascontiguousarray(self.values[:, j])
+
 
 def is_categorical(series: pd.Series[Any]) -> bool:
     """Text and categories are labels; numbers and booleans are numbers."""
     return series.dtype.kind not in "biuf"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CovariateColumns:
+    """The columns of a matrix that is not made: each is there when it is asked for.
+
+    Attributes
+    ----------
+    terms : p names
+    parts : of each column a number's values (n,) and -1, or a label's codes (n,) and the level that is 1
+    """
+
+    terms: tuple[str, ...]
+    parts: tuple[tuple[Any, int], ...]
+    coding: Coding
+
+    def column(self, j: int) -> FloatArray:
+        """Column j (n,)."""
+        values, level = self.parts[j]
+        return np.asarray(values if level < 0 else (values == level).astype(float))
+
+
+def covariate_columns(
+    data: pd.DataFrame, covariates: Sequence[str], *, all_levels: bool = False, role: str = "covariates"
+) -> CovariateColumns:
+    """What `covariate_matrix` holds, column by column, for those who need one at a time."""
+    if isinstance(covariates, str):
+        raise UsageError(f"{role} must be a list of column names, not the one string {covariates!r}.")
+    if len(set(covariates)) != len(covariates):
+        raise UsageError(
+            f"{role} names a column twice: {sorted({c for c in covariates if list(covariates).count(c) > 1})}."
+        )
+    take = Columns(data)
+    parts: list[tuple[Any, int]] = []
+    terms: list[str] = []
+    known: dict[str, tuple[Any, ...]] = {}
+    for name in covariates:
+        series = take.series(role, name)
+        if series is None:
+            continue
+        if not is_categorical(series):
+            parts.append((take.number(role, name), -1))
+            terms.append(name)
+            continue
+        codes, levels = take.labels(role, name)
+        known[name] = tuple(levels)
+        first = 0 if all_levels and len(levels) > 2 else 1
+        for k in range(first, len(levels)):
+            parts.append((codes, k))
+            terms.append(f"{name}[{levels[k]}]")
+    take.check()
+    return CovariateColumns(tuple(terms), tuple(parts), Coding(tuple(covariates), known))
 
 
 def covariate_matrix(
@@ -71,33 +127,12 @@ def covariate_matrix(
     ModelMatrix
         Terms are the column's name, or ``name[level]`` for a level.
     """
-    if isinstance(covariates, str):
-        raise UsageError(f"{role} must be a list of column names, not the one string {covariates!r}.")
-    if len(set(covariates)) != len(covariates):
-        raise UsageError(
-            f"{role} names a column twice: {sorted({c for c in covariates if list(covariates).count(c) > 1})}."
-        )
-    take = Columns(data)
-    values: list[FloatArray] = []
-    terms: list[str] = []
-    known: dict[str, tuple[Any, ...]] = {}
-    for name in covariates:
-        series = take.series(role, name)
-        if series is None:
-            continue
-        if not is_categorical(series):
-            values.append(take.number(role, name))
-            terms.append(name)
-            continue
-        codes, levels = take.labels(role, name)
-        known[name] = tuple(levels)
-        first = 0 if all_levels and len(levels) > 2 else 1
-        for k in range(first, len(levels)):
-            values.append((codes == k).astype(float))
-            terms.append(f"{name}[{levels[k]}]")
-    take.check()
-    matrix = np.column_stack(values) if values else np.zeros((len(data), 0))
-    return ModelMatrix(matrix, tuple(terms), Coding(tuple(covariates), known))
+    found = covariate_columns(data, covariates, all_levels=all_levels, role=role)
+    # Filled in place: a million people are held once, and not once more column by column.
+    matrix = np.empty((len(data), len(found.terms)))
+    for j, (values, level) in enumerate(found.parts):
+        matrix[:, j] = values if level < 0 else values == level
+    return ModelMatrix(matrix, found.terms, found.coding)
 
 
 def model_matrix(

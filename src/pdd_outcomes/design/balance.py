@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..core.columns import BoolArray, Columns, FloatArray
 from ..core.errors import DataError, UsageError, choose, rows_phrase
-from ..core.formula import ModelMatrix, covariate_matrix
+from ..core.formula import CovariateColumns, ModelMatrix, covariate_columns, covariate_matrix
 from ..core.results import TIDY, Shown, frame_html
 from .design import EffectiveSize, effective_sizes
 
@@ -176,9 +176,12 @@ def balance(
             raise DataError(
                 f"weights are 0 for all of the {arm}, so nobody is left to compare. Check the weights."
             )
-    matrix = covariate_matrix(data, covariates, all_levels=True)
-    if not matrix.terms:
+    columns = covariate_columns(data, covariates, all_levels=True)
+    if not columns.terms:
         raise DataError("covariates have one level only, so there is nothing to compare.")
+    if by is None and not squares and not interactions:
+        return balance_of(columns, treated, w, sd)
+    matrix = covariate_matrix(data, covariates, all_levels=True)
     if squares or interactions:
         matrix = with_products(matrix, squares=squares, interactions=interactions)
     whole = balance_of(matrix, treated, w, sd)
@@ -228,13 +231,15 @@ def _within(
     return Balance(table, whole.sd, whole.ess)
 
 
-def balance_of(matrix: ModelMatrix, treated: BoolArray, weights: FloatArray, sd: str) -> Balance:
+def balance_of(
+    matrix: ModelMatrix | CovariateColumns, treated: BoolArray, weights: FloatArray, sd: str
+) -> Balance:
     """Balance of the columns of an (n, p) matrix, for weights (n,)."""
     before = _Sample(treated, np.ones(len(treated)))
     after = before if (weights == weights[0]).all() else _Sample(treated, weights)
     rows: list[dict[str, Any]] = []
     for j, name in enumerate(matrix.terms):
-        x = np.ascontiguousarray(matrix.values[:, j])
+        x = matrix.column(j)
         binary = bool(((x == 0) | (x == 1)).all())
         first = before.describe(x, binary)
         last = first if after is before else after.describe(x, binary)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.columns import FloatArray, IntArray
+from .loops import compiled
 from .nearest import Chosen
 
 
@@ -36,20 +37,39 @@ class Links:
 
 def links_from(chosen: Chosen) -> Links:
     """The links in order of focal row, then partner row."""
-    present = chosen.partner >= 0
-    size = present.sum(axis=1)
-    slot, pick = np.nonzero(present)
-    partner = chosen.partner[slot, pick]
-    order = np.lexsort((partner, slot))
-    slot, partner, distance = slot[order], partner[order], chosen.distance[slot, pick][order]
-    number = np.cumsum(size > 0) - 1
-    return Links(
-        focal=chosen.focal[slot],
-        partner=partner,
-        distance=distance,
-        set_number=number[slot].astype(np.int64),
-        share=1.0 / size[slot],
-    )
+    links = _unroll(chosen.focal, chosen.partner, chosen.distance)
+    return Links(*links)
+
+
+@compiled
+def _unroll(
+    focal: IntArray, partner: IntArray, distance: FloatArray
+) -> tuple[IntArray, IntArray, FloatArray, IntArray, FloatArray]:
+    """Focal row, partner, distance, set number and share of each link, partners in row order."""
+    f, k = partner.shape
+    total = 0
+    for i in range(f):
+        for j in range(k):
+            total += partner[i, j] >= 0
+    one, other = np.empty(total, np.int64), np.empty(total, np.int64)
+    away, share = np.empty(total), np.empty(total)
+    number = np.empty(total, np.int64)
+    at, sets = 0, 0
+    for i in range(f):
+        begin = at
+        for j in range(k):
+            if partner[i, j] < 0:
+                continue
+            place = at
+            while place > begin and other[place - 1] > partner[i, j]:
+                other[place], away[place] = other[place - 1], away[place - 1]
+                place -= 1
+            other[place], away[place] = partner[i, j], distance[i, j]
+            at += 1
+        for place in range(begin, at):
+            one[place], number[place], share[place] = focal[i], sets, 1.0 / (at - begin)
+        sets += at > begin
+    return one, other, away, number, share
 
 
 def links_of_sets(focal: IntArray, partner: IntArray, distance: FloatArray, set_id: IntArray) -> Links:
@@ -89,6 +109,10 @@ def set_numbers(links: Links, n: int) -> IntArray:
 
     numbers = np.full(n, -1, dtype=np.int64)
     if not links.n_sets:
+        return numbers
+    numbers[links.partner] = links.set_number
+    if (numbers[links.partner] == links.set_number).all():  # nobody is in two sets
+        numbers[links.focal] = links.set_number
         return numbers
     s = links.n_sets
     people, code = np.unique(links.partner, return_inverse=True)
