@@ -219,7 +219,7 @@ def test_no_match_inside_the_caliper_says_so_and_what_to_do():
 def test_exact_strata_that_never_hold_both_arms_are_named():
     with pytest.raises(DataError, match=r"exact=\['who'\]: no combination of their values occurs in both arms"):
         match(GOOD.assign(who=np.arange(N)), "t", distance=np.zeros(N), exact=["who"])
-    with pytest.raises(DataError, match="nobody of the other arm could agree"):
+    with pytest.raises(UsageError, match="the other arm could not agree"):
         match(GOOD, "t", distance=np.zeros(N), exact=["t"])
 
 

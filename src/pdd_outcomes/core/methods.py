@@ -28,6 +28,9 @@ MATCHING: Mapping[str, MethodSpec] = {
         ),
         MethodSpec("optimal", frozenset({"ATT", "ATC"}), pairs=True, cite="Rosenbaum 1989"),
         MethodSpec("full", frozenset({"ATT", "ATC", "ATE"}), pairs=True, cite="Rosenbaum 1991, Hansen 2004"),
+        MethodSpec(
+            "cardinality", frozenset({"ATT", "ATC"}), exact=False, cite="Zubizarreta, Paredes & Rosenbaum 2014"
+        ),
         MethodSpec("subclass", frozenset({"ATT", "ATC", "ATE"}), cite="Rosenbaum & Rubin 1984"),
         MethodSpec("cem", frozenset({"ATT", "ATC", "ATE"}), cite="Iacus, King & Porro 2012"),
         MethodSpec("exact", frozenset({"ATT", "ATC", "ATE"}), cite="Cochran 1968"),

@@ -22,7 +22,7 @@ from .optimal import optimal_on_points, optimal_on_score
 from .propensity import right_hand_side
 from .sets import links_from, matching_weights, set_numbers
 from .strata import Cutpoints
-from .stratify import STRATA, check_method_options, full_design, nobody, strata_design
+from .stratify import STRATA, cardinality_design, check_method_options, full_design, nobody, strata_design
 from .words import ORDERS, Asked
 
 SCALES = ("sd", "raw")
@@ -35,7 +35,7 @@ def match(
     covariates: Sequence[str] | None = None,
     formula: str | None = None,
     distance: str | FloatArray = "logistic",
-    method: Literal["nearest", "optimal", "full", "subclass", "cem", "exact"] = "nearest",
+    method: Literal["nearest", "optimal", "full", "cardinality", "subclass", "cem", "exact"] = "nearest",
     ratio: int = 1,
     replace: bool = False,
     caliper: float | None = None,
@@ -47,6 +47,7 @@ def match(
     estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
     subclasses: int = 6,
     cutpoints: Cutpoints = None,
+    tolerance: float = 0.1,
     rng: np.random.Generator | None = None,
 ) -> Matched:
     r"""Matched sets of treated people and controls, for the effect on the treated, the untreated or everyone.
@@ -65,7 +66,8 @@ def match(
         arms), or an (n,) array of scores used as given
     method : "nearest"; "optimal" (as many links as can be, and of those the least total distance; without
         replacement); "full" (everyone in a set of one with one or more of the other arm, at the least total
-        distance); or strata, in which everyone of both arms stays: "subclass" (bands of the score), "cem"
+        distance); "cardinality" (the most people, `ratio` controls to each treated person, whose covariate means are
+        within `tolerance`; nobody has a partner); or strata, in which everyone of both arms stays: "subclass" (bands of the score), "cem"
         (alike on covariates cut into bins) or "exact" (alike on covariates)
     ratio : how many each is to have; everyone gets a first before anyone gets a second
     replace : whether a person may be matched more than once
@@ -80,6 +82,7 @@ def match(
     subclasses : bands for "subclass", with equal shares of the people the estimand is about
     cutpoints : for "cem": bins of equal width for every number, or for each by name; a list holds inner cut points.
         None is Sturges's rule, :math:`\lceil\log_2 n\rceil + 1` bins.
+    tolerance : for "cardinality": the largest difference of means, in SDs of the people the estimand is about
     rng : for order="random"
 
     Returns
@@ -99,16 +102,16 @@ def match(
     check_estimand(MATCHING, method, estimand)
     _check_options(ratio, replace, caliper, caliper_scale, order, rng)
     check_method_options(
-        method, subclasses, cutpoints, ratio=ratio, replace=replace, caliper=caliper, order=order
+        method, subclasses, cutpoints, tolerance, ratio=ratio, replace=replace, caliper=caliper, order=order
     )
     names = (exact,) if isinstance(exact, str) else tuple(exact)
+    if treatment in names:
+        raise UsageError(
+            f"exact names the treatment column {treatment!r}: the other arm could not agree on it."
+        )
     take = Columns(data)
     treated = take.binary("treatment", treatment)
     stratum, _ = take.crossed("exact", list(names))
-    if treatment in names:
-        take.problem(
-            f"exact names the treatment column {treatment!r}: nobody of the other arm could agree on it."
-        )
     columns = named_columns(take, data, covariates, formula, names)
     limits = _limits(take, len(data), within, anti_exact, method)
     take.check()
@@ -127,13 +130,11 @@ def match(
         within=tuple((within or {}).items()),
         anti_exact=(anti_exact,) if isinstance(anti_exact, str) else tuple(anti_exact),
     )
+    if method == "cardinality":
+        return cardinality_design(data, treated, covariates, formula, tolerance, asked)
     if method in STRATA:
         return strata_design(data, treated, stratum, distance, covariates, formula, cutpoints, asked)
     found = measure(data, treatment, treated, distance, covariates=covariates, formula=formula)
-    if found.points is not None:
-        asked = replaced(asked, order=_order_without_scores(order, caliper, caliper_scale))
-    if method == "full":
-        return full_design(data, treated, stratum, found, asked, _width(caliper, caliper_scale, found), limits)
     return _pairs_design(data, treated, stratum, found, asked, limits, rng)
 
 
@@ -146,8 +147,12 @@ def _pairs_design(
     limits: Limits,
     rng: np.random.Generator | None,
 ) -> Matched:
-    """The design of people who chose partners."""
+    """The design of people who chose partners, or were given them."""
+    if found.points is not None:
+        asked = replaced(asked, order=_order_without_scores(asked.order, asked.caliper, asked.caliper_scale))
     width = _width(asked.caliper, asked.caliper_scale, found)
+    if asked.method == "full":
+        return full_design(data, treated, stratum, found, asked, width, limits)
     links = links_from(_choose(found, asked, treated, stratum, width, limits, rng))
     if not links.n_sets:
         raise DataError(nobody(asked, treated, stratum))
@@ -271,8 +276,8 @@ def _limits(
     if odd:
         raise UsageError(f"{', '.join(odd)} must be a number of at least 0.")
     apart = [anti_exact] if isinstance(anti_exact, str) else list(anti_exact)
-    if method in STRATA and (widths or apart):
-        raise UsageError(f"within= and anti_exact= are between two people; method={method!r} makes strata.")
+    if method in (*STRATA, "cardinality") and (widths or apart):
+        raise UsageError(f"within= and anti_exact= are between two people; method={method!r} makes no pairs.")
     values = [take.number("within", name) for name in widths]
     labels = [take.crossed("anti_exact", name)[0] for name in apart]
     return Limits(

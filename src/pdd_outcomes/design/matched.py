@@ -34,7 +34,7 @@ class Matched(Design, Views, Shown):
         For strata (n,) weights give each stratum the share it has among those the estimand is about.
     asked : what was asked for
     distance : the distance between people; None where strata were made without one
-    links : one row a link of a set; None for strata, whose people have no partner of their own
+    links : one row a link of a set; None where people have no partner of their own
     caliper : the largest distance allowed, in units of the distance; None where there was none
     """
 
@@ -49,15 +49,14 @@ class Matched(Design, Views, Shown):
         """Matched sets, or strata with both arms."""
         if self.links is not None:
             return self.links.n_sets
-        assert self.set_id is not None
-        return int(self.set_id.max()) + 1
+        return 0 if self.set_id is None else int(self.set_id.max()) + 1
 
     @property
     def pairs(self) -> pd.DataFrame:
         """Who is matched with whom: treated, control (positional row numbers) and distance, sorted."""
         if self.links is None:
             raise UsageError(
-                f"method={self.asked.method!r} makes strata of many people and no pairs; `.set_id` says who is with whom."
+                f"method={self.asked.method!r} makes no pairs; where it makes strata, `.set_id` says who is with whom."
             )
         focal, partner = ("treated", "control") if self.asked.focal_treated else ("control", "treated")
         pairs = pd.DataFrame(
@@ -121,7 +120,8 @@ class Matched(Design, Views, Shown):
         membership of a set, with `row`, the person's position in the data, and a fresh index. Pass
         `.roles` on with it.
         """
-        added = ["weights", "set_id", "row"] if self.asked.replace else ["weights", "set_id"]
+        added = ["weights"] if self.set_id is None else ["weights", "set_id"]
+        added += ["row"] if self.asked.replace else []
         clash = [name for name in added if name in self.source.columns]
         if clash:
             raise UsageError(
@@ -129,7 +129,8 @@ class Matched(Design, Views, Shown):
                 "Rename before matching."
             )
         rows = self.analysis_rows()
-        assert self.set_id is not None
+        if self.set_id is None:
+            return self.source.iloc[rows.row].assign(weights=rows.weight)
         number = self.set_id[rows.row] if self.links is None else rows.clusters[0]
         frame = self.source.iloc[rows.row].assign(weights=rows.weight, set_id=number)
         return frame.assign(row=rows.row).reset_index(drop=True) if self.asked.replace else frame

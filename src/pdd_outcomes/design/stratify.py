@@ -9,6 +9,8 @@ import pandas as pd
 
 from ..core.columns import BoolArray, Columns, FloatArray, IntArray
 from ..core.errors import DataError, UsageError
+from ..core.formula import covariate_matrix, model_matrix
+from .cardinality import largest_balanced
 from .distance import Distance, measure
 from .full import full_on_points, full_on_score
 from .matched import Matched
@@ -51,6 +53,45 @@ def full_design(
         distance=found,
         links=links_of_sets(one[order], other[order], distance[order], made.set_id),
         caliper=width,
+        source=data,
+    )
+
+
+def cardinality_design(
+    data: pd.DataFrame,
+    treated: BoolArray,
+    covariates: Sequence[str] | None,
+    formula: str | None,
+    tolerance: float,
+    asked: Asked,
+) -> Matched:
+    """The design of the largest balanced subset: everyone in it counts 1, and nobody has a partner."""
+    if asked.exact:
+        raise UsageError(
+            "exact= is not for method='cardinality': put the column among the covariates, or match within groups."
+        )
+    if formula is not None or covariates is None:
+        matrix = model_matrix(data, covariates=covariates, formula=formula)
+    else:
+        matrix = covariate_matrix(data, covariates, all_levels=True)
+    focal = treated if asked.focal_treated else ~treated
+    sd = matrix.values[focal].std(axis=0, ddof=1)
+    kept = largest_balanced(
+        matrix.values,
+        focal,
+        tolerance=tolerance,
+        ratio=asked.ratio,
+        sd=np.where(sd > 0, sd, matrix.values.std(axis=0) + 1e-12),
+    )
+    return Matched(
+        treated=treated,
+        weights=kept.astype(float),
+        set_id=None,
+        requested=asked.estimand,
+        asked=asked,
+        distance=None,
+        links=None,
+        caliper=None,
         source=data,
     )
 
@@ -104,11 +145,18 @@ def strata_design(
     )
 
 
-def check_method_options(method: str, subclasses: object, cutpoints: object, **partners: object) -> None:
+def check_method_options(
+    method: str, subclasses: object, cutpoints: object, tolerance: object, **partners: object
+) -> None:
     """Options that mean nothing for the method are refused, not ignored; `partners` are those that choose partners."""
     problems: list[str] = []
     usual = {"ratio": 1, "replace": False, "caliper": None, "order": "largest"}
-    allowed = {"nearest": set(usual), "optimal": {"ratio", "caliper"}, "full": {"caliper"}}.get(method, set())
+    allowed = {
+        "nearest": set(usual),
+        "optimal": {"ratio", "caliper"},
+        "full": {"caliper"},
+        "cardinality": {"ratio"},
+    }.get(method, set())
     odd = [
         f"{name}={value!r}" for name, value in partners.items() if name not in allowed and value != usual[name]
     ]
@@ -121,6 +169,10 @@ def check_method_options(method: str, subclasses: object, cutpoints: object, **p
         problems.append(f"subclasses={subclasses}: for method='subclass', not {method!r}.")
     if cutpoints is not None and method != "cem":
         problems.append(f"cutpoints= is for method='cem', not {method!r}.")
+    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not 0 <= tolerance < np.inf:
+        problems.append(f"tolerance={tolerance!r} must be a number of at least 0, in standard deviations.")
+    elif tolerance != 0.1 and method != "cardinality":
+        problems.append(f"tolerance={tolerance}: for method='cardinality', not {method!r}.")
     if problems:
         raise UsageError(problems)
 

@@ -118,6 +118,8 @@ def describe_strata(
 ) -> str:
     """The same for strata: how they were made, who is in one with both arms, and what the weights are."""
     kept = weights > 0
+    if asked.method == "cardinality":
+        return _describe_subset(asked, treated, kept, estimand)
     alike = ", ".join(asked.columns)
     how = {
         "exact": f"Exact strata: people alike on {alike}.",
@@ -141,6 +143,16 @@ def describe_strata(
         f"{_shares(asked)} The cluster is the person: strata are few, fixed by the covariates, and not drawn."
     )
     return " ".join(said)
+
+
+def _describe_subset(asked: Asked, treated: BoolArray, kept: BoolArray, estimand: str) -> str:
+    whole = "" if estimand == asked.estimand else f", not the {asked.estimand}"
+    return (
+        f"Cardinality matching on the means of {', '.join(asked.columns)}: the most people who are balanced, {_number(asked.ratio)} "
+        f"of the other arm to each. {int((treated & kept).sum()):,} of {int(treated.sum()):,} treated people and "
+        f"{int((~treated & kept).sum()):,} of {int((~treated).sum()):,} controls are kept, so the estimand is the {estimand} "
+        f"({MEANS[estimand]}){whole}. Weights: everyone kept counts 1, everyone else 0; the cluster is the person."
+    )
 
 
 def _shares(asked: Asked) -> str:
