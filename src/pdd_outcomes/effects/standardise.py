@@ -158,7 +158,7 @@ def outcome_model(
         gone = float(abs(score @ step))
         if not np.isfinite(gone) or (np.abs(x @ beta).max() > 30 and family != "gaussian"):
             break
-        if gone < 1e-18 * max(len(y), 1):
+        if gone < 1e-10:  # in squared standard errors; the step just taken squares what was left
             mu, slope = glm_mean(x @ beta, family)
             bread = np.linalg.inv((x * (w * slope)[:, None]).T @ x)
             influence = (x * (w * (y - mu))[:, None]) @ bread

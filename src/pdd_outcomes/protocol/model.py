@@ -7,20 +7,41 @@ import json
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
+from pydantic_core import PydanticCustomError
 
+# Strict by type and not by the whole model: a YAML list may stand for a tuple, but "5" not for 5, nor 1 for true.
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Flag = Annotated[bool, Strict()]
+Day = Annotated[date, Strict()]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Ident = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Days = Annotated[int, Field(ge=0)]
-Outcome_code = Annotated[int, Field(ge=1, le=22)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Inside = Annotated[Number, Field(gt=0, lt=1)]
+Positive = Annotated[Number, Field(gt=0)]
+Days = Annotated[Whole, Field(ge=0, le=36525)]  # a century
+Count = Annotated[Whole, Field(ge=0, le=1_000_000_000)]
+AtLeastOne = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
+Outcome_code = Annotated[Whole, Field(ge=1, le=22)]
+
+
+def _code(value: Any) -> Any:
+    # Before the union is tried: one sentence, rather than one for each type that it might have been.
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+        raise PydanticCustomError(
+            "code_type", "text or a whole number; quote true, false, a decimal or a date if it is text in the data"
+        )
+    return value
+
+
+Code = Annotated[Text | int, BeforeValidator(_code)]
 
 
 class Part(BaseModel):
     """Frozen; an unknown key is an error; types are not coerced."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Data(Part):
@@ -28,9 +49,9 @@ class Data(Part):
 
     shape: Literal["event_tables", "person_table"]
     source: Annotated[str, StringConstraints(pattern=r"^(folder|public|synthetic):\s*\S.*$")]
-    seed: int = 0
-    starts: date | None = None
-    cut: date | None = None
+    seed: Count = 0
+    starts: Day | None = None
+    cut: Day | None = None
     quarantine_limit: Share = 0.01
 
 
@@ -38,8 +59,8 @@ class Treatment(Part):
     """Which values of a column mean treated, and which the declared comparator."""
 
     column: Text
-    treated: tuple[Text | int, ...] = Field(min_length=1)
-    comparator: tuple[Text | int, ...] = Field(min_length=1)
+    treated: tuple[Code, ...] = Field(min_length=1)
+    comparator: tuple[Code, ...] = Field(min_length=1)
 
 
 class TimeColumn(Part):
@@ -52,7 +73,7 @@ class EventColumn(Part):
     """The column, and its values, that say the event was seen."""
 
     column: Text
-    values: tuple[Text | int, ...] = Field(min_length=1)
+    values: tuple[Code, ...] = Field(min_length=1)
 
 
 class PersonTable(Part):
@@ -68,8 +89,8 @@ class PersonTable(Part):
 class Window(Part):
     """First and last day on which an index incident may fall."""
 
-    from_: date = Field(alias="from")
-    to: date
+    from_: Day = Field(alias="from")
+    to: Day
 
 
 class Comparator(Part):
@@ -89,7 +110,7 @@ class CohortPlan(Part):
     """Who is in, when their clock starts, and what they are compared with."""
 
     window: Window
-    min_age: Annotated[int, Field(ge=10, le=100)] = 18
+    min_age: Annotated[Whole, Field(ge=10, le=100)] = 18
     offence_groups: tuple[Text, ...] = Field(min_length=1)
     lookback_days: Days
     grace_days: Days = 90
@@ -106,7 +127,7 @@ class Outcome(Part):
     label: Text
     kind: Literal["proven", "treatment_entry", "column"]
     exclude_groups: tuple[Text, ...] = ()
-    main: bool = False
+    main: Flag = False
 
 
 class DesignPlan(Part):
@@ -115,8 +136,8 @@ class DesignPlan(Part):
     covariates: tuple[Text, ...]
     formula: Text | None = None
     method: Literal["nearest"] = "nearest"
-    ratio: Annotated[int, Field(ge=1)] = 1
-    replace: bool = False
+    ratio: AtLeastOne = 1
+    replace: Flag = False
     caliper: Positive | None = 0.2
     caliper_scale: Literal["sd", "raw"] = "sd"
     exact: tuple[Text, ...] = ()
@@ -141,28 +162,28 @@ class Analysis(Part):
     control_label: Text
     population: Text
     estimand: Literal["ATT", "ATC"] = "ATT"
-    headline: bool = False
+    headline: Flag = False
     design: DesignPlan
     gates: Gates = Gates()
-    by_force: bool = False
+    by_force: Flag = False
 
 
 class Reporting(Part):
     """When a finding is called significant (the Justice Data Lab's rule), and at what level."""
 
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    min_treated_events: Days = 30
-    min_np: Days = 10
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    alpha: Inside = 0.05
+    min_treated_events: Count = 30
+    min_np: Count = 10
+    level: Inside = 0.95
 
 
 class Release(Part):
     """Disclosure control."""
 
-    threshold: Annotated[int, Field(ge=1)] = 10
-    rounding: Annotated[int, Field(ge=1)] = 5
-    curve_min_n: Annotated[int, Field(ge=1)] = 200
-    curve_min_at_risk: Annotated[int, Field(ge=1)] = 30
+    threshold: AtLeastOne = 10
+    rounding: AtLeastOne = 5
+    curve_min_n: AtLeastOne = 200
+    curve_min_at_risk: AtLeastOne = 30
 
 
 class Protocol(Part):
@@ -172,7 +193,7 @@ class Protocol(Part):
     title: Text
     question: Text
     version: Text
-    synthetic: bool = False
+    synthetic: Flag = False
     background: str = ""
     data: Data
     time_unit: Literal["days", "months"]

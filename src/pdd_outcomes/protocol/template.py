@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from importlib import resources
 from pathlib import Path
 
 from ..core.errors import UsageError, choose
+from .names import study_name_problem
 
 SHAPES = ("person_table", "event_tables")
 FILES = ("protocol.yaml", "cases.yaml", "README.md", "assumptions.md")
@@ -18,12 +18,15 @@ def write_scaffold(analyses: Path, study: str, shape: str) -> list[Path]:
     Returns the files written, and raises UsageError where the name will not do or the folder is there.
     """
     choose("shape", shape, SHAPES)
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", study):
-        raise UsageError(f"study={study!r}: use small letters, digits and underscores, a letter first.")
+    problem = study_name_problem(study)
+    if problem is not None:
+        raise UsageError(f"study={study!r}: {problem}")
     folder = analyses / study
     if folder.exists():
         raise UsageError(f"analyses/{study} is there already. Choose another name, or edit what is there.")
     templates = resources.files("pdd_outcomes.protocol") / "templates"
+    if analyses.exists() and not analyses.is_dir():
+        raise UsageError(f"{analyses.name} is a file; studies live in a folder of that name. Move it, or choose another root.")
     folder.mkdir(parents=True)
     (folder / "data").mkdir()
     written = []

@@ -1,7 +1,8 @@
 """YAML read strictly, with the line of every key.
 
 YAML 1.2 core types: ``NO`` is the text NO, ``12:30`` is text, and a whole number with a leading zero is
-refused rather than read as another number. Equal keys, aliases, tabs and anything but UTF-8 are refused.
+refused rather than read as another number. Equal keys, aliases, merge keys, tags, tabs and anything but UTF-8
+are refused.
 """
 
 from __future__ import annotations
@@ -13,87 +14,139 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, NodeEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ..core.errors import ProtocolError
 
 Path_ = tuple[str | int, ...]
 LARGEST = 1_000_000  # bytes; a plan is a page or two
+DIGITS = 30  # a longer run of them is a code, not a number
 
 
 class Document:
-    """Plain values, and where each stands in the file."""
+    """Plain values, and where each stands in the file.
+
+    `problems` holds (line, sentence) of what keeps it from being read as meant, and `bad` the places they are about.
+    """
 
     def __init__(self, path: Path) -> None:
         self.name = "/".join(path.parts[-3:])
         self.lines: dict[Path_, int] = {}
-        self.problems: list[str] = []
+        self.problems: list[tuple[int, str]] = []
+        self.bad: set[Path_] = set()
         self.value: Any = None
+        self._dressed: dict[int, str] = {}  # by position in the text: what is written before the value
         text = self._text(path)
         if text is None:
             return
         try:
+            node = self._compose(text)
+            self.value = None if node is None else self._plain(node, ())
+        except RecursionError:
+            self._stop(1, "not a plan: lists or keys are nested hundreds deep.")
+
+    def line(self, place: Path_) -> int:
+        """The line of a place, or of the nearest one above it that is in the file."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place, 1)
+
+    def where(self, place: Path_) -> str:
+        """'file:line: key.path' of a place."""
+        key = " ".join(".".join(str(p) for p in place).split()) or "(top)"
+        return f"{self.name}:{self.line(place)}: {key}"
+
+    def _stop(self, line: int, message: str) -> None:
+        self.problems.append((line, f"{self.name}:{line}: {message}"))
+
+    def _say(self, place: Path_, message: str) -> None:
+        self.problems.append((self.line(place), f"{self.where(place)}: {message}"))
+        self.bad.add(place)
+
+    def _text(self, path: Path) -> str | None:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            self._stop(1, f"the file cannot be read: {error.strerror}.")
+            return None
+        if len(content) > LARGEST:
+            self._stop(1, f"larger than {LARGEST:,} bytes; a plan is a page or two.")
+            return None
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = content[: error.start].count(b"\n") + 1
+            self._stop(line, "not UTF-8 text. Save the file as UTF-8.")
+            return None
+        odd = re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text.replace("\r", "\n"))
+        if odd is not None:
+            line = text.count("\n", 0, odd.start()) + 1
+            self._stop(line, f"holds the control character U+{ord(odd[0]):04X}. Save the file as UTF-8 text.")
+            return None
+        return text
+
+    def _compose(self, text: str) -> Node | None:
+        try:
+            for event in YAML(typ="safe", pure=True).parse(text):
+                if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
+                    self._dressed[event.start_mark.index] = "anchors and aliases are not read. Write the value out"
+                elif getattr(event, "tag", None) is not None:
+                    self._dressed[event.start_mark.index] = "tags (!) are not read. Write the value plainly"
             node = YAML(typ="safe", pure=True).compose(text)
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            at = mark.line + 1 if mark else 1
-            self.problems.append(f"{self.name}:{at}: not YAML: {error.problem or error.context}.")
-            return
+            said = error.problem or error.context
+            if "'\\t'" in said:
+                said = "a tab. Indent and separate with spaces"
+            self._stop(mark.line + 1 if mark else 1, f"not YAML: {said}.")
+            return None
         except YAMLError as error:
-            self.problems.append(f"{self.name}:1: not YAML: {str(error).splitlines()[0]}.")
-            return
+            self._stop(1, f"not YAML: {str(error).splitlines()[0]}.")
+            return None
         if node is None:
-            self.problems.append(f"{self.name}:1: the file is empty.")
-            return
-        self.value = self._plain(node, (), set())
+            self._stop(1, "the file is empty.")
+        return node
 
-    def where(self, place: Path_) -> str:
-        """'file:line: key.path' of a place, or of the nearest one above it that is in the file."""
-        known = place
-        while known and known not in self.lines:
-            known = known[:-1]
-        key = ".".join(str(p) for p in place) or "(top)"
-        return f"{self.name}:{self.lines.get(known, 1)}: {key}"
-
-    def _text(self, path: Path) -> str | None:
-        content = path.read_bytes()
-        if len(content) > LARGEST:
-            self.problems.append(f"{self.name}:1: larger than {LARGEST:,} bytes; a plan is a page or two.")
-            return None
-        try:
-            return content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = content[: error.start].count(b"\n") + 1
-            self.problems.append(f"{self.name}:{line}: not UTF-8 text. Save the file as UTF-8.")
-            return None
-
-    def _plain(self, node: Node, place: Path_, above: set[int]) -> Any:
-        self.lines[place] = node.start_mark.line + 1
-        if getattr(node, "anchor", None):
-            self.problems.append(f"{self.where(place)}: anchors and aliases are not read. Write the value out.")
+    def _plain(self, node: Node, place: Path_) -> Any:
+        self.lines.setdefault(place, node.start_mark.line + 1)
+        dress = self._dressed.get(node.start_mark.index)
+        # A plain mapping starts where its first key does, and is not what the key is dressed with.
+        if (dress and not _first_key_at(node, node.start_mark.index)) or node.anchor:
+            self._say(place, f"{dress or 'anchors and aliases are not read. Write the value out'}.")
             return None
         if isinstance(node, MappingNode):
-            return self._mapping(node, place, above)
+            return self._mapping(node, place)
         if isinstance(node, SequenceNode):
-            return [self._plain(item, (*place, i), above) for i, item in enumerate(node.value)]
+            return [self._plain(item, (*place, i)) for i, item in enumerate(node.value)]
         assert isinstance(node, ScalarNode)
         return self._scalar(node, place)
 
-    def _mapping(self, node: MappingNode, place: Path_, above: set[int]) -> dict[str, Any]:
+    def _mapping(self, node: MappingNode, place: Path_) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            at = key_node.start_mark.line + 1
+            refusal = self._key_refused(key_node)
+            if refusal is not None:
+                where = ".".join(map(str, place)) or "(top)"
+                self._stop(at, f"{where}: {refusal}.")
+                continue
             key = str(key_node.value)
             if key in made:
                 first = self.lines[(*place, key)]
-                at = key_node.start_mark.line + 1
-                self.problems.append(
-                    f"{self.name}:{at}: {'.'.join(map(str, (*place, key)))}: this key is already on line {first}. Keep one."
-                )
+                full = ".".join(map(str, (*place, key)))
+                self._stop(at, f"{full}: this key is already on line {first}. Keep one.")
                 continue
-            value = self._plain(value_node, (*place, key), above)
-            self.lines[(*place, key)] = key_node.start_mark.line + 1
-            made[key] = value
+            self.lines[(*place, key)] = at
+            made[key] = self._plain(value_node, (*place, key))
         return made
+
+    def _key_refused(self, node: Node) -> str | None:
+        if not isinstance(node, ScalarNode):
+            return "a key is a list or keys and values; it must be a word"
+        if node.style is None and node.value == "<<":
+            return "merge keys (<<) are not read. Write the keys out"
+        return self._dressed.get(node.start_mark.index)
 
     def _scalar(self, node: ScalarNode, place: Path_) -> Any:
         text = str(node.value)
@@ -105,38 +158,43 @@ class Document:
             return True
         if text in ("false", "False", "FALSE"):
             return False
-        if re.fullmatch(r"[-+]?0\d+", text):
-            self.problems.append(
-                f"{self.where(place)}: found {text}; a whole number has no leading zero. Quote it if it is a code."
-            )
-            return text
-        if re.fullmatch(r"[-+]?\d+", text):
-            return int(text)
-        if re.fullmatch(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?", text):
+        if re.fullmatch(r"[-+]?0[0-9]+", text):
+            self._say(place, f"found {text}; a whole number has no leading zero. Quote it if it is a code.")
+        elif re.fullmatch(r"[-+]?[0-9]+", text):
+            if len(text) <= DIGITS:
+                return int(text)
+            self._say(place, f"found a whole number of {len(text)} digits. Quote it if it is a code.")
+        elif re.fullmatch(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", text):
             return float(text)
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        elif re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
             try:
                 return date.fromisoformat(text)
             except ValueError:
-                self.problems.append(f"{self.where(place)}: found {text}; there is no such day.")
+                self._say(place, f"found {text}; there is no such day.")
         return text
 
 
+def _first_key_at(node: Node, index: int) -> bool:
+    return isinstance(node, MappingNode) and bool(node.value) and node.value[0][0].start_mark.index == index
+
+
 def read_document(path: Path) -> Document:
-    """The document at `path`.
+    """The document at `path`: keys and values, with the problems that leave them readable still to be told.
 
     Raises
     ------
     ProtocolError
-        Everything that keeps it from being read as plain values, each with its line.
+        There is no such file, or it cannot be read as keys and values at all.
     """
+    name = "/".join(path.parts[-3:])
+    if path.is_dir():
+        raise ProtocolError(f"{name}: is a folder; allowed: a file of YAML.")
     if not path.is_file():
-        raise ProtocolError(f"{'/'.join(path.parts[-3:])}: there is no such file.")
+        raise ProtocolError(f"{name}: there is no such file.")
     document = Document(path)
-    if document.problems:
-        raise ProtocolError(document.problems)
-    if not isinstance(document.value, dict):
-        raise ProtocolError(
-            f"{document.name}:1: found {type(document.value).__name__}; allowed: keys and values."
-        )
-    return document
+    if isinstance(document.value, dict):
+        return document
+    if not document.problems:
+        kind = {list: "a list", type(None): "nothing"}.get(type(document.value), "a single value")
+        raise ProtocolError(f"{document.name}:1: found {kind}; allowed: keys and values.")
+    raise ProtocolError(text for _, text in document.problems)
