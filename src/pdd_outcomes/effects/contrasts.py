@@ -156,6 +156,42 @@ def hazard_row(
     return row, fit
 
 
+Key = tuple[str, float, float]  # measure, horizon (or an interval's end), an interval's start (else 0)
+
+
+def contrast_influences(
+    sample: Sample, horizons: FloatArray, tau: float, intervals: list[tuple[float, float]]
+) -> dict[Key, FloatArray]:
+    """Influence (m,) of each row on the risk differences, the restricted mean difference and the log hazard ratios.
+
+    Summed within clusters and squared they are the variances of `risk_rows`, `rmst_rows` and `hazard_row`; laid on people
+    whom two estimates share, they are their covariance. What cannot be estimated has none. `horizons` is (h,).
+    """
+    found: dict[Key, FloatArray] = {}
+    risk, psi = _by_arm(sample, lambda t, e, w: km_influence(t, e, w, horizons))
+    for k, horizon in enumerate(horizons):
+        if not np.isnan(risk[k]).any():
+            found["risk_difference", float(horizon), 0.0] = psi[:, k, 1] - psi[:, k, 0]
+
+    def area(t: FloatArray, e: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
+        value, one = rmst_influence(t, e.astype(bool), w, tau)
+        return np.array([value]), one[:, None]
+
+    mean, psi = _by_arm(sample, area)
+    if not np.isnan(mean).any():
+        found["rmst_difference", float(tau), 0.0] = psi[:, 0, 0] - psi[:, 0, 1]
+    whole = (0.0, float(sample.time.max()))
+    for name, (start, end) in [("hazard_ratio", whole), *(("hazard_ratio_interval", i) for i in intervals)]:
+        _, fit = hazard_row(sample, start, end, 0.95, name)
+        if fit is not None:
+            inside = np.flatnonzero(sample.time > start) if start > 0 else np.arange(len(sample.time))
+            beta = fit.residuals("dfbeta")
+            own = np.zeros(len(sample.time))
+            own[inside[beta.index.to_numpy()]] = beta.to_numpy(dtype=float)[:, 0]
+            found[name, end, start] = own
+    return found
+
+
 def _counts(sample: Sample, horizon: float) -> dict[str, int]:
     return {
         "n_treated": sample.people(True),

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.columns import FloatArray
 from ..core.errors import UsageError
 from ..core.results import HypothesisTest, NotEstimable, Shown, check_level
 from ..design import Design
 from ..survival import CoxFit, SurvivalCurves, kaplan_meier
-from .contrasts import hazard_row, risk_rows, rmst_rows
+from .contrasts import Key, contrast_influences, hazard_row, risk_rows, rmst_rows
 from .sample import Sample, outcome_sample
 
 COLUMNS = (
@@ -70,14 +71,21 @@ class TimeToEvent(Shown):
         wanted = self.level if level is None else check_level(level)
         rows = list(risk_rows(self.sample, np.asarray(self.horizons), wanted))
         rows += list(rmst_rows(self.sample, self.tau, wanted))
-        last = max(*self.horizons, self.tau)
         rows.append(hazard_row(self.sample, 0.0, float(self.sample.time.max()), wanted, "hazard_ratio")[0])
-        cuts = [0.0, *self.intervals, last]
-        if self.intervals:
-            rows += [
-                hazard_row(self.sample, a, b, wanted, "hazard_ratio_interval")[0] for a, b in pairwise(cuts)
-            ]
+        rows += [hazard_row(self.sample, a, b, wanted, "hazard_ratio_interval")[0] for a, b in self._parts()]
         return pd.DataFrame(rows).reindex(columns=list(COLUMNS))
+
+    def _parts(self) -> list[tuple[float, float]]:
+        """The intervals of the hazard ratios, up to the last time asked for."""
+        cuts = [0.0, *self.intervals, max(*self.horizons, self.tau)]
+        return list(pairwise(cuts)) if self.intervals else []
+
+    def influences(self) -> dict[Key, FloatArray]:
+        """Influence (m,) of each row of `.sample` on the differences and log hazard ratios, by measure and times.
+
+        For the covariance of estimates that share people: the sum over those people of the products of both.
+        """
+        return contrast_influences(self.sample, np.asarray(self.horizons), self.tau, self._parts())
 
     def glance(self) -> pd.DataFrame:
         """One row: people, events and effective sample sizes by arm, and the estimand."""

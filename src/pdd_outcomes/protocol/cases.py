@@ -21,7 +21,9 @@ def _cell(value: Any) -> Any:
     # Before the union is tried: one sentence, rather than one for each type that it might have been.
     plain = value is None or isinstance(value, str | int | float | date)
     if not plain or isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
-        raise PydanticCustomError("cell_type", "text, a number, a date or null; quote true and false if they are text")
+        raise PydanticCustomError(
+            "cell_type", "text, a number, a date or null; quote true and false if they are text"
+        )
     return value
 
 
@@ -93,8 +95,14 @@ def _rules(cases: Cases) -> Iterator[Problem]:
         expect, place = case.expect, ("cases", i, "expect")
         if expect.included:
             if expect.excluded_because is not None:
-                yield (*place, "excluded_because"), "is given for somebody expected to be included. Say included: false."
+                yield (
+                    (*place, "excluded_because"),
+                    "is given for somebody expected to be included. Say included: false.",
+                )
             continue
         for key in ("diverted", "treated", "disposal", "covariates", "outcomes"):
             if getattr(expect, key) not in (None, {}):
-                yield (*place, key), "is expected of somebody who is expected to be excluded, so it would never be checked."
+                yield (
+                    (*place, key),
+                    "is expected of somebody who is expected to be excluded, so it would never be checked.",
+                )

@@ -77,9 +77,7 @@ def _told_once(document: Document, found: list[ErrorDetails]) -> list[ErrorDetai
     # A list whose only item is wrong is also reported as too short.
     inside = {d["loc"][:k] for d in found for k in range(len(d["loc"]))}
     found = [d for d in found if d["type"] != "too_short" or d["loc"] not in inside]
-    return [
-        d for d in found if not any(d["loc"][:k] in document.bad for k in range(len(d["loc"]) + 1))
-    ]
+    return [d for d in found if not any(d["loc"][:k] in document.bad for k in range(len(d["loc"]) + 1))]
 
 
 def _sentence(document: Document, model: type[BaseModel], detail: ErrorDetails) -> str:

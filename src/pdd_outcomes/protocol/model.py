@@ -30,7 +30,8 @@ def _code(value: Any) -> Any:
     # Before the union is tried: one sentence, rather than one for each type that it might have been.
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
         raise PydanticCustomError(
-            "code_type", "text or a whole number; quote true, false, a decimal or a date if it is text in the data"
+            "code_type",
+            "text or a whole number; quote true, false, a decimal or a date if it is text in the data",
         )
     return value
 

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from ..core.errors import did_you_mean
+
 if TYPE_CHECKING:
-    from .model import Protocol
+    from .model import Analysis, PersonTable, Protocol
 
 Problem = tuple[tuple[Any, ...], str]
+
+# What the cohort builder makes from records of before time zero, and so what a design may use.
+EVENT_COVARIATES = (
+    "force",
+    "age",
+    "sex",
+    "ethnicity",
+    "imd_quintile",
+    "offence_group",
+    "prior_offences",
+    "prior_drug_offences",
+    "first_time",
+    "prior_treatment",
+)
+# What it makes beside them: the exposure, and what comes after time zero.
+NO_COVARIATES = ("subject", "scheme", "diverted", "disposal", "treated", "follow_up_days", "time", "event")
+CONTACT_STAGES = ("referred", "assessed", "attended", "completed")
 
 
 def cross_field_problems(protocol: Protocol) -> list[Problem]:
     """Every broken rule: the place in the file and a sentence with the remedy."""
-    return [*_lists(protocol), *_times(protocol), *_shape(protocol), *_analyses(protocol)]
+    parts = (_lists, _times, _follow_up, _shape, _person_table, _cohort, _outcomes, _analyses)
+    return [problem for part in parts for problem in part(protocol)]
 
 
 def _lists(p: Protocol) -> Iterator[Problem]:
@@ -23,6 +43,12 @@ def _lists(p: Protocol) -> Iterator[Problem]:
         for i, name in enumerate(ids):
             if name in ids[:i]:
                 yield (key, i, "id"), f"found {name!r} again; allowed: a name that is used once."
+    for i, analysis in enumerate(p.analyses):
+        if analysis.id == "cohort":
+            yield (
+                ("analyses", i, "id"),
+                "found 'cohort', which names the flow into the cohort. Choose another name.",
+            )
     for key, flags, word in (
         ("outcomes", [o.main for o in p.outcomes], "main"),
         ("analyses", [a.headline for a in p.analyses], "headline"),
@@ -31,36 +57,58 @@ def _lists(p: Protocol) -> Iterator[Problem]:
             yield (key,), f"found {sum(flags)} with {word}: true; allowed: exactly one, decided in advance."
 
 
+def _twice(place: tuple[Any, ...], names: tuple[Any, ...]) -> Iterator[Problem]:
+    said = [str(name) for name in names]
+    twice = sorted({name for name in said if said.count(name) > 1})
+    if twice:
+        yield place, f"names {twice} twice. Keep one."
+
+
 def _times(p: Protocol) -> Iterator[Problem]:
     for key, values in (("horizons", p.horizons), ("intervals", p.intervals)):
         if list(values) != sorted(set(values)):
             yield (key,), "the times must increase, each named once."
-    if p.horizons and p.tau < p.horizons[0]:
-        yield ("tau",), f"found {p.tau:g}; allowed: at least the first horizon, {p.horizons[0]:g}."
-    if p.intervals and p.intervals[-1] >= max(*p.horizons, p.tau):
-        yield ("intervals",), f"the last cut, {p.intervals[-1]:g}, must lie inside the follow-up."
+    if p.tau < min(p.horizons):
+        yield ("tau",), f"found {p.tau:.12g}; allowed: at least the first horizon, {min(p.horizons):.12g}."
+    if p.intervals and max(p.intervals) >= max(*p.horizons, p.tau):
+        yield ("intervals",), f"the last cut, {max(p.intervals):.12g}, must lie inside the follow-up."
+    if p.data.shape != "event_tables":
+        return
+    if p.time_unit != "days":
+        yield ("time_unit",), "found months; allowed: days, for event tables."
+    for key, values in (("horizons", p.horizons), ("tau", (p.tau,)), ("intervals", p.intervals)):
+        broken = [f"{v:.12g}" for v in values if v != int(v)]
+        if broken:
+            yield (key,), f"found {', '.join(broken)}; allowed: whole days, which is how event tables count."
+
+
+def _follow_up(p: Protocol) -> Iterator[Problem]:
+    """Window, wait and horizons inside the data cut; look-back inside the extract."""
     if p.data.shape != "event_tables" or p.cohort is None or p.data.cut is None or p.data.starts is None:
         return
     window = p.cohort.window
+    if p.data.cut < p.data.starts:
+        yield ("data", "cut"), f"found {p.data.cut}; allowed: a day after data.starts, {p.data.starts}."
+        return
     if window.to < window.from_:
         yield ("cohort", "window", "to"), f"found {window.to}; allowed: a day on or after {window.from_}."
         return
-    longest = int(max(*p.horizons, p.tau))
+    longest = max(*p.horizons, p.tau)
     needed = longest + p.cohort.waiting_days
     followed = (p.data.cut - window.to).days
     if followed < needed:
         yield (
             ("cohort", "window", "to"),
             f"people who enter on {window.to} are followed for {followed} days by the data cut ({p.data.cut}); "
-            f"the protocol needs {needed} ({longest} and a wait of {p.cohort.waiting_days}). "
+            f"the protocol needs {needed:.12g} ({longest:.12g} and a wait of {p.cohort.waiting_days}). "
             "End the window earlier or shorten the horizon.",
         )
-    earliest = window.from_ - timedelta(days=p.cohort.lookback_days)
-    if earliest < p.data.starts:
+    reach = (window.from_ - p.data.starts).days
+    if reach < p.cohort.lookback_days:
         yield (
             ("cohort", "lookback_days"),
-            f"the look-back of those who enter on {window.from_} starts on {earliest}, before the extract does "
-            f"({p.data.starts}). Shorten the look-back or start the window later.",
+            f"found {p.cohort.lookback_days}; allowed: at most {max(reach, 0)}, or the look-back of those who enter on "
+            f"{window.from_} starts before the extract does ({p.data.starts}). Shorten the look-back or start the window later.",
         )
 
 
@@ -71,51 +119,170 @@ def _shape(p: Protocol) -> Iterator[Problem]:
         yield (needs,), f"is missing; data.shape {p.data.shape} needs it."
     if getattr(p, other) is not None:
         yield (other,), f"does not belong to data.shape {p.data.shape}. Remove it."
-    if p.data.shape == "event_tables":
-        for key in ("starts", "cut"):
-            if getattr(p.data, key) is None:
-                yield ("data", key), "is missing; event tables need the first and last day that they cover."
-        if p.time_unit != "days":
-            yield ("time_unit",), "found months; allowed: days, for event tables."
+    for key in ("starts", "cut"):
+        given = getattr(p.data, key) is not None
+        if p.data.shape == "event_tables" and not given:
+            yield ("data", key), "is missing; event tables need the first and last day that they cover."
+        if p.data.shape == "person_table" and given:
+            yield (
+                ("data", key),
+                "does not belong to data.shape person_table, which holds its own times. Remove it.",
+            )
+    if p.data.source.startswith("synthetic:") and not p.synthetic:
+        yield (
+            ("synthetic",),
+            "found false; allowed: true where data.source is synthetic:, so that every page says so.",
+        )
+
+
+def _person_table(p: Protocol) -> Iterator[Problem]:
+    table = p.person_table
+    if table is None:
+        return
+    both = set(map(str, table.treatment.treated)) & set(map(str, table.treatment.comparator))
+    if both:
+        yield ("person_table", "treatment", "comparator"), f"found {sorted(both)} among the treated too."
+    for key in ("treated", "comparator"):
+        yield from _twice(("person_table", "treatment", key), getattr(table.treatment, key))
+    yield from _twice(("person_table", "event", "values"), table.event.values)
+    for column, keys in _roles(table).items():
+        for key in keys[1:]:
+            yield (("person_table", *key.split(".")), f"found {column!r}, which is {keys[0]} already.")
+    known = [*_roles(table), *(n for a in p.analyses for n in (*a.design.covariates, *a.design.exact))]
+    for column in table.labels:
+        if column not in known:
+            yield (
+                ("person_table", "labels", column),
+                f"labels a column that the plan does not use.{did_you_mean(column, known)}",
+            )
+
+
+def _roles(table: PersonTable) -> dict[str, list[str]]:
+    """Columns of a person table that have a role, each with the keys that give it."""
+    roles: dict[str, list[str]] = {}
+    for key, column in (
+        ("id", table.id),
+        ("treatment.column", table.treatment.column),
+        ("time.column", table.time.column),
+        ("event.column", table.event.column),
+    ):
+        if column is not None:
+            roles.setdefault(column, []).append(key)
+    return roles
+
+
+def _cohort(p: Protocol) -> Iterator[Problem]:
+    if p.cohort is None:
+        return
+    codes = p.cohort.comparator.outcome_codes
+    yield from _twice(("cohort", "comparator", "outcome_codes"), codes)
+    yield from _twice(("cohort", "offence_groups"), p.cohort.offence_groups)
+    stage = p.cohort.diverted.contact
+    if stage not in CONTACT_STAGES:
+        yield (
+            ("cohort", "diverted", "contact"),
+            f"found {stage!r}.{did_you_mean(stage, CONTACT_STAGES)} Allowed: {', '.join(CONTACT_STAGES)}.",
+        )
+
+
+def _outcomes(p: Protocol) -> Iterator[Problem]:
     for i, outcome in enumerate(p.outcomes):
         if (outcome.kind == "column") != (p.data.shape == "person_table"):
             yield (
                 ("outcomes", i, "kind"),
                 f"found {outcome.kind}; it does not belong to data.shape {p.data.shape}.",
             )
-    if p.person_table is not None:
-        both = set(map(str, p.person_table.treatment.treated)) & set(
-            map(str, p.person_table.treatment.comparator)
-        )
-        if both:
-            yield ("person_table", "treatment", "comparator"), f"found {sorted(both)} among the treated too."
-    if p.cohort is not None and len(set(p.cohort.comparator.outcome_codes)) != len(
-        p.cohort.comparator.outcome_codes
-    ):
-        yield ("cohort", "comparator", "outcome_codes"), "a code is named twice."
+        if outcome.exclude_groups and outcome.kind != "proven":
+            yield (
+                ("outcomes", i, "exclude_groups"),
+                f"leaves out nothing of an outcome of kind {outcome.kind}; it belongs to kind proven. Remove it.",
+            )
+        yield from _twice(("outcomes", i, "exclude_groups"), outcome.exclude_groups)
+        if i and outcome.kind == "column":
+            yield (
+                ("outcomes", i),
+                "a person table has one time and one event, and so one outcome. Remove this one.",
+            )
 
 
 def _analyses(p: Protocol) -> Iterator[Problem]:
     for i, analysis in enumerate(p.analyses):
+        place = ("analyses", i)
         for key in ("covariates", "exact"):
-            names = getattr(analysis.design, key)
-            twice = sorted({n for n in names if names.count(n) > 1})
-            if twice:
-                yield ("analyses", i, "design", key), f"names {twice} twice."
+            yield from _twice((*place, "design", key), getattr(analysis.design, key))
         if not analysis.design.covariates:
-            yield ("analyses", i, "design", "covariates"), "is empty; balance is judged on these columns."
-        if p.data.shape == "person_table" and (analysis.exposure == "force" or analysis.by_force):
-            yield (
-                ("analyses", i, "exposure"),
-                "a force-level comparison needs event tables, which name the force.",
-            )
+            yield (*place, "design", "covariates"), "is empty; balance is judged on these columns."
         if analysis.design.replace and analysis.design.order == "closest":
+            yield (*place, "design", "order"), "found closest; with replacement the order does not matter."
+        yield from _columns(p, analysis, place)
+        if p.data.shape == "person_table":
+            if analysis.exposure == "force":
+                yield (
+                    (*place, "exposure"),
+                    "found force; a comparison of forces needs event tables, which name the force.",
+                )
+            if analysis.by_force:
+                yield (
+                    (*place, "by_force"),
+                    "found true; an effect for each force needs event tables, which name the force.",
+                )
+        else:
+            yield from _forces(analysis, place)
+
+
+def _columns(p: Protocol, analysis: Analysis, place: tuple[Any, ...]) -> Iterator[Problem]:
+    """Columns that a design may not use: they are the exposure, or come after time zero, or do not exist."""
+    design, table = analysis.design, p.person_table
+    if p.data.shape == "person_table":
+        barred = {} if table is None else {c: f"person_table.{keys[0]}" for c, keys in _roles(table).items()}
+    else:
+        barred = {name: "made with or after time zero" for name in NO_COVARIATES}
+    for key in ("covariates", "exact"):
+        for j, name in enumerate(getattr(design, key)):
+            at = (*place, "design", key, j)
+            if name in barred:
+                yield at, f"found {name!r}, which is {barred[name]}; people cannot be made alike on it."
+            elif p.data.shape == "event_tables" and name not in EVENT_COVARIATES:
+                yield (
+                    at,
+                    f"found {name!r}, which the cohort does not hold.{did_you_mean(name, EVENT_COVARIATES)} "
+                    f"Allowed: {', '.join(EVENT_COVARIATES)}.",
+                )
+    for name in sorted(_names(design.formula or "", set(barred))):
+        yield (
+            (*place, "design", "formula"),
+            f"uses {name!r}, which is {barred[name]}; people cannot be made alike on it.",
+        )
+
+
+def _names(formula: str, wanted: set[str]) -> set[str]:
+    """Which of `wanted` a formula names, plainly or in backticks; the name of a function is not one."""
+    quoted = set(re.findall(r"`([^`]+)`", formula))
+    plain = set(re.findall(r"(?<![\w.])([^\W\d]\w*)(?!\w|\s*[(=])", re.sub(r"`[^`]+`", " ", formula)))
+    return (quoted | plain) & wanted
+
+
+def _forces(analysis: Analysis, place: tuple[Any, ...]) -> Iterator[Problem]:
+    """What the force may do in a design, by the exposure."""
+    design = analysis.design
+    if analysis.exposure == "person":
+        if analysis.by_force and "force" not in design.exact:
             yield (
-                ("analyses", i, "design", "order"),
-                "found closest; with replacement the order does not matter.",
+                (*place, "by_force"),
+                "found true, and 'force' is not in design.exact, so that matched sets would cross the forces that they are "
+                "to be split by. Add it to design.exact, or say by_force: false.",
             )
-        if analysis.estimand == "ATC" and analysis.exposure == "force":
+        return
+    if analysis.estimand == "ATC":
+        yield (*place, "estimand"), "found ATC; the force exposure is estimated for scheme forces (ATT)."
+    for key in ("covariates", "exact"):
+        if "force" in getattr(design, key):
             yield (
-                ("analyses", i, "estimand"),
-                "found ATC; the force exposure is estimated for scheme forces (ATT).",
+                (*place, "design", key),
+                "names 'force', and the exposure is the force's: nobody of a scheme force shares it with a comparison force.",
             )
+    if _names(design.formula or "", {"force"}):
+        yield (
+            (*place, "design", "formula"),
+            "uses 'force', and the exposure is the force's, so that the score would know the exposure.",
+        )

@@ -26,7 +26,9 @@ def write_scaffold(analyses: Path, study: str, shape: str) -> list[Path]:
         raise UsageError(f"analyses/{study} is there already. Choose another name, or edit what is there.")
     templates = resources.files("pdd_outcomes.protocol") / "templates"
     if analyses.exists() and not analyses.is_dir():
-        raise UsageError(f"{analyses.name} is a file; studies live in a folder of that name. Move it, or choose another root.")
+        raise UsageError(
+            f"{analyses.name} is a file; studies live in a folder of that name. Move it, or choose another root."
+        )
     folder.mkdir(parents=True)
     (folder / "data").mkdir()
     written = []

@@ -90,10 +90,12 @@ class Document:
         try:
             for event in YAML(typ="safe", pure=True).parse(text):
                 if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
-                    self._dressed[event.start_mark.index] = "anchors and aliases are not read. Write the value out"
+                    self._dressed[event.start_mark.index] = (
+                        "anchors and aliases are not read. Write the value out"
+                    )
                 elif getattr(event, "tag", None) is not None:
                     self._dressed[event.start_mark.index] = "tags (!) are not read. Write the value plainly"
-            node = YAML(typ="safe", pure=True).compose(text)
+            node: Node | None = YAML(typ="safe", pure=True).compose(text)
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             said = error.problem or error.context

@@ -198,7 +198,7 @@ def gate_words(gate: str, limit: float, value: float, passed: bool) -> str:
     return f"The {what} must be {bound}; it is {said}: {'passed' if passed else 'not passed'}."
 
 
-SHARED_CONTROLS = "Forces share comparison people, so their estimates are not independent and the pooled interval may be too narrow."
+SHARED_CONTROLS = "Forces are compared with some of the same people, so their estimates vary together; the pooled intervals allow for that."
 STOPPED = (
     "The run stopped at a gate of the protocol: the groups could not be made alike enough to compare. Outcomes were not joined, "
     "so this page shows who was compared and how they differ, and no effect."

@@ -19,7 +19,7 @@ from ..release.findings import TABLES, Rule
 from .curves import curve_counts
 from .design import EVERYONE
 from .files import sha256_json
-from .pooling import pool_forces
+from .pooling import Influences, pool_forces
 from .progress import track
 from .runner import Workbench
 
@@ -50,16 +50,17 @@ def run(bench: Workbench) -> None:
     """Estimate every outcome for every comparison, or nothing at all where a gate failed."""
     held = bench.manifests["outcomes"]["notes"]["gates_failed"]
     raw: dict[str, list[pd.DataFrame]] = {"estimates": [], "curves": [], "ph_tests": []}
+    shared = Influences()
     if not held:
         outcomes = bench.read("outcomes", "outcomes.parquet")
         jobs = [(c, o) for c in comparisons(bench) for o in bench.protocol.outcomes]
         for comparison, outcome in track(jobs, f"{bench.study.name}: estimating"):
-            for name, frame in _estimate(bench, comparison, outcome, outcomes).items():
+            for name, frame in _estimate(bench, comparison, outcome, outcomes, shared).items():
                 raw[name].append(frame)
     made = {
         name: pd.concat(frames, ignore_index=True) if frames else empty(name) for name, frames in raw.items()
     }
-    pooled, pooling = pool_forces(bench.protocol, made["estimates"])
+    pooled, pooling = pool_forces(bench.protocol, made["estimates"], shared)
     made["estimates"] = (
         pd.concat([made["estimates"], pooled], ignore_index=True) if len(pooled) else made["estimates"]
     )
@@ -131,7 +132,7 @@ def _by_force(analysis: Analysis, part: pd.DataFrame, whole: Locked) -> Iterator
 
 
 def _estimate(
-    bench: Workbench, comparison: Comparison, outcome: Outcome, outcomes: pd.DataFrame
+    bench: Workbench, comparison: Comparison, outcome: Outcome, outcomes: pd.DataFrame, shared: Influences
 ) -> dict[str, pd.DataFrame]:
     protocol = bench.protocol
     theirs = outcomes.loc[outcomes["outcome"] == outcome.id, ["subject", "time", "event"]]
@@ -150,6 +151,8 @@ def _estimate(
     except DataError as error:
         where = f"{comparison.analysis.id}, {comparison.population}, {comparison.group}, {outcome.id}"
         raise DataError(f"{where}: {problem}" for problem in error.problems) from error
+    if comparison.population == "matched" and comparison.analysis.exposure == "force":
+        shared.add(comparison.analysis.id, outcome.id, comparison.group, joined["subject"], result)
     keys = {"analysis": comparison.analysis.id, "group": comparison.group, "outcome": outcome.id}
     made = {"estimates": _rows(bench, comparison, outcome, result)}
     sample = comparison.population

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..core.columns import FloatArray
+from ..core.times import DAYS_PER_MONTH
+from ..effects import TimeToEvent
 from ..protocol import Protocol
 from ..release.findings import TABLES, Rule
 from ..synthesis import Pooled, pool
@@ -16,11 +22,47 @@ POOLED = "pooled"
 MEASURES = ("hazard_ratio", "hazard_ratio_interval", "risk_difference", "rmst_difference")
 METHODS = (("wald", "REML, Wald"), ("hksj", "REML, Hartung-Knapp"))
 FEWEST = 3  # with two estimates the variance between forces cannot be told from their errors
-SHARED = "Comparison people are shared between the forces; their estimates are correlated and are pooled here as if independent."
+SHARED = "Comparison people are shared between the forces; the correlation that this makes between their estimates is in the pooling."
 
 
-def pool_forces(protocol: Protocol, estimates: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Pooled rows for the table of estimates, and the table of what differs between forces."""
+@dataclass(slots=True)
+class Influences:
+    """What each person adds to the error of each force's estimates, where forces share comparison people."""
+
+    by_estimate: dict[tuple[Any, ...], dict[str, pd.Series[float]]] = field(default_factory=dict)
+
+    def add(
+        self, analysis: str, outcome: str, group: str, subjects: pd.Series[Any], result: TimeToEvent
+    ) -> None:
+        """Note a force's estimates; `subjects` are the people of its design in order."""
+        who = subjects.to_numpy()[result.sample.row]
+        for (measure, horizon, start), psi in result.influences().items():
+            key = (analysis, outcome, measure, *_times(measure, horizon, start))
+            self.by_estimate.setdefault(key, {})[group] = pd.Series(psi).groupby(who).sum()
+
+    def covariance(self, key: tuple[Any, ...], groups: Sequence[str], std_errors: FloatArray) -> FloatArray:
+        r"""Covariance (k, k) of forces' estimates: their variances, and :math:`\sum_p \psi_{ip} \psi_{jp}` over people in both."""
+        own = self.by_estimate[key]
+        v = np.diag(std_errors**2)
+        for i, j in itertools.combinations(range(len(groups)), 2):
+            both = own[groups[i]].mul(own[groups[j]], fill_value=np.nan).dropna()
+            v[i, j] = v[j, i] = float(both.sum())
+        return v
+
+
+def _times(measure: str, horizon: float, start: float) -> tuple[float, float]:
+    """An estimate's times as its key has them: an overall hazard ratio has none."""
+    return (-1.0, -1.0) if measure == "hazard_ratio" else (float(horizon), float(start))
+
+
+def pool_forces(
+    protocol: Protocol, estimates: pd.DataFrame, shared: Influences
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Pooled rows for the table of estimates, and the table of what differs between forces.
+
+    Where the exposure is the force, every force is compared with people of the same comparison forces, so their
+    estimates vary together, and are pooled with the covariance that the people they share give.
+    """
     rows: list[dict[str, Any]] = []
     spread: list[dict[str, Any]] = []
     by_force = {a.id: a for a in protocol.analyses if a.by_force}
@@ -37,11 +79,12 @@ def pool_forces(protocol: Protocol, estimates: pd.DataFrame) -> tuple[pd.DataFra
         usable = part.loc[(part["std_error"] > 0) & (part["estimate"].abs() < np.inf)]
         if len(usable) < FEWEST:
             continue
-        shared = by_force[str(named["analysis"])].exposure == "force"
-        results = [_pool(usable, ci, protocol.reporting.level) for ci, _ in METHODS]
+        common = by_force[str(named["analysis"])].exposure == "force"
+        covariance = _covariance(protocol, named, usable, shared) if common else None
+        results = [_pool(usable, ci, protocol.reporting.level, covariance) for ci, _ in METHODS]
         rows += [_row(usable, r, words) for r, (_, words) in zip(results, METHODS)]
         rows.append(_prediction(usable, results[1]))
-        spread.append(_spread(named, results[1], shared))
+        spread.append(_spread(named, results[1], common))
     estimate_columns = [c.name for c in TABLES["estimates"].columns if c.rule is not Rule.MARKS]
     return pd.DataFrame(rows, columns=estimate_columns), pd.DataFrame(
         spread, columns=list(TABLES["pooling"].names)
@@ -52,11 +95,32 @@ def _is_ratio(part: pd.DataFrame) -> bool:
     return bool((part["scale"] == "ratio").all())
 
 
-def _pool(part: pd.DataFrame, ci: str, level: float) -> Pooled:
+def _covariance(
+    protocol: Protocol, named: dict[str, Any], part: pd.DataFrame, shared: Influences
+) -> FloatArray:
+    """The covariance (k, k) of one measure's estimates, in the units that they are pooled in."""
+    measure = str(named["measure"])
+    per_day = DAYS_PER_MONTH if protocol.time_unit == "months" else 1.0
+    start = named["interval_start_days"]
+    times = (named["horizon_days"] / per_day, 0.0 if pd.isna(start) else start / per_day)
+    wanted = (named["analysis"], named["outcome"], measure, *_times(measure, *times))
+    key = min(
+        (k for k in shared.by_estimate if k[:3] == wanted[:3]),
+        key=lambda k: abs(k[3] - wanted[3]) + abs(k[4] - wanted[4]),
+    )
+    return shared.covariance(key, part["group"].tolist(), part["std_error"].to_numpy(dtype=float))
+
+
+def _pool(part: pd.DataFrame, ci: str, level: float, covariance: FloatArray | None) -> Pooled:
     value = part["estimate"].to_numpy(dtype=float)
     on_scale = np.log(value) if _is_ratio(part) else value
     return pool(
-        on_scale, part["std_error"].to_numpy(dtype=float), ci=ci, level=level, labels=part["group"].tolist()
+        on_scale,
+        part["std_error"].to_numpy(dtype=float),
+        ci=ci,
+        level=level,
+        labels=part["group"].tolist(),
+        covariance=covariance,
     )
 
 
