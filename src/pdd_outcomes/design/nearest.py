@@ -158,7 +158,7 @@ def _lay_out(
     run; place (f,) the last run at or below each focal slot; queue (f,) focal slots by stratum, score, row.
     """
     n = len(rows)
-    slot = np.empty(n, np.int64)
+    slot = np.empty(n, np.int32)
     at = 0
     for i in range(n):
         slot[i] = at
@@ -169,30 +169,34 @@ def _lay_out(
     start = np.zeros(most + 1, np.int64)
     value = np.empty(most, np.float64)
     place, queue = np.empty(n_focal, np.int64), np.empty(n_focal, np.int64)
-    runs, held, queued, begin = 0, 0, 0, 0
     value[0] = NOBODY
-    runs = 1
-    while begin < n:
-        s, v = stratum[rows[begin]], score[rows[begin]]
-        end = begin
-        first = held
-        while end < n and stratum[rows[end]] == s and score[rows[end]] == v:
-            if not focal[rows[end]]:
-                members[held] = rows[end]
-                held += 1
-            end += 1
-        if held > first:
-            value[runs], start[runs] = v, first
-            runs += 1
-        for i in range(begin, end):
-            if focal[rows[i]]:
-                place[slot[rows[i]]] = runs - 1
-                queue[queued] = slot[rows[i]]
-                queued += 1
-        if end == n or stratum[rows[end]] != s:
-            value[runs], start[runs] = NOBODY, held
-            runs += 1
-        begin = end
+    runs, held, queued, first, waiting = 1, 0, 0, 0, 0
+    many = stratum.max() > 0
+    last_stratum, last_score = stratum[rows[0]], score[rows[0]]
+    for i in range(n + 1):
+        # One look at each row: they lie all over memory, and at ten million that is what takes the time.
+        row = rows[min(i, n - 1)]
+        here = stratum[row] if many else last_stratum
+        v = score[row]
+        if i == n or v != last_score or here != last_stratum:
+            if held > first:
+                value[runs], start[runs] = last_score, first
+                runs += 1
+            for q in range(waiting, queued):
+                place[queue[q]] = runs - 1
+            first, waiting = held, queued
+            if i == n or here != last_stratum:
+                value[runs], start[runs] = NOBODY, held
+                runs += 1
+            last_stratum, last_score = here, v
+        if i == n:
+            break
+        if focal[row]:
+            queue[queued] = slot[row]
+            queued += 1
+        else:
+            members[held] = row
+            held += 1
     start[runs] = held
     return members, start[: runs + 1], value[:runs], place, queue
 
