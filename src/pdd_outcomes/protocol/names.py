@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 LONGEST = 60
-# The site's own page, and what one operating system will not have as the name of a file.
+# The site's own page, words that YAML reads as no text, and what one operating system has as the names of devices.
 RESERVED = frozenset(
-    {"index", "con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))}
+    {"index", "null", "true", "false", "con", "prn", "aux", "nul"}
+    | {f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10)}
 )
 
 
@@ -18,5 +19,5 @@ def study_name_problem(name: str) -> str | None:
     if len(name) > LONGEST:
         return f"it has {len(name)} letters; use {LONGEST} at most."
     if name in RESERVED:
-        return f"{name!r} is taken as the name of a file. Choose another, such as 'study_{name}'."
+        return f"{name!r} is a word with a use of its own. Choose another, such as 'study_{name}'."
     return None

@@ -14,13 +14,14 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, NodeEvent
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, NodeEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ..core.errors import ProtocolError
 
 Path_ = tuple[str | int, ...]
 LARGEST = 1_000_000  # bytes; a plan is a page or two
+DEEPEST = 50  # lists and keys inside of each other; a plan has five or six
 DIGITS = 30  # a longer run of them is a code, not a number
 
 
@@ -40,11 +41,8 @@ class Document:
         text = self._text(path)
         if text is None:
             return
-        try:
-            node = self._compose(text)
-            self.value = None if node is None else self._plain(node, ())
-        except RecursionError:
-            self._stop(1, "not a plan: lists or keys are nested hundreds deep.")
+        node = self._compose(text)
+        self.value = None if node is None else self._plain(node, ())
 
     def line(self, place: Path_) -> int:
         """The line of a place, or of the nearest one above it that is in the file."""
@@ -87,8 +85,14 @@ class Document:
         return text
 
     def _compose(self, text: str) -> Node | None:
+        depth = 0
         try:
             for event in YAML(typ="safe", pure=True).parse(text):
+                depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+                if depth > DEEPEST:  # before anything descends into it
+                    at = event.start_mark.line + 1
+                    self._stop(at, f"lists or keys are nested more than {DEEPEST} deep; a plan is not.")
+                    return None
                 if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
                     self._dressed[event.start_mark.index] = (
                         "anchors and aliases are not read. Write the value out"
@@ -130,8 +134,8 @@ class Document:
             at = key_node.start_mark.line + 1
             refusal = self._key_refused(key_node)
             if refusal is not None:
-                where = ".".join(map(str, place)) or "(top)"
-                self._stop(at, f"{where}: {refusal}.")
+                self._stop(at, f"{'.'.join(map(str, place)) or '(top)'}: {refusal}.")
+            if not isinstance(key_node, ScalarNode) or (refusal is not None and key_node.value == "<<"):
                 continue
             key = str(key_node.value)
             if key in made:
