@@ -169,9 +169,12 @@ def _gates(bench: Workbench, balance: pd.DataFrame, matching: pd.DataFrame) -> p
     """Each analysis is judged on its worst group: the largest difference and the smallest effective size."""
     found = []
     for analysis in bench.protocol.analyses:
-        differences = balance.loc[balance["analysis"] == analysis.id, "smd"].abs()
+        own = balance.loc[balance["analysis"] == analysis.id]
+        # What does not vary where the SD is from has no standardised difference: none if the means agree, else no limit.
+        apart = (own["mean_treated"] - own["mean_control"]).abs() > 1e-9
+        differences = own["smd"].abs().where(own["smd"].notna(), np.where(apart, np.inf, 0.0))
         sizes = matching.loc[matching["analysis"] == analysis.id, ["matched_treated", "ess_control"]]
-        worst = np.inf if differences.isna().all() else float(differences.max())
+        worst = float(differences.max()) if len(differences) else np.inf
         for gate in check_gates(analysis, worst_smd=worst, least_ess=float(sizes.to_numpy().min())):
             found.append(
                 {n: getattr(gate, n) for n in ("analysis", "gate", "limit", "value", "passed", "override")}
