@@ -217,6 +217,17 @@ def test_an_event_value_that_is_nowhere_in_the_data_is_refused_and_no_value_of_t
     assert "quetzal" not in str(stopped.value)
 
 
+def test_a_second_spelling_of_the_event_does_not_pass_as_no_event(tmp_path: Path) -> None:
+    frame = table(good=4)
+    frame.loc[frame.index[0], "back"] = "y"
+    assert frame["back"].nunique() == 3
+    frame.to_csv(tmp_path / "person.csv", index=False)
+    with pytest.raises(
+        DataError, match=r"holds 2 different values beside those that are the event, the rarest in 1 rows"
+    ):
+        read_extract(plan(), tmp_path)
+
+
 def test_a_folder_without_the_person_table_says_what_it_looked_for(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"neither person\.csv nor person\.parquet"):
         read_extract(plan(), tmp_path)

@@ -189,12 +189,13 @@ def test_every_file_that_cannot_be_read_is_named_at_once(
     assert [p.split(":")[0] for p in stopped.value.problems] == ["persons.csv", "exits.csv"]
 
 
-def test_an_offence_group_that_is_nowhere_in_the_data_is_warned_of(
+def test_an_offence_group_that_is_nowhere_in_the_data_is_warned_of_and_a_misspelt_one_refused(
     world: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
     outcome = {"id": "again", "label": "reoffending", "kind": "proven", "main": True}
+    absent = protocol(outcomes=[outcome | {"exclude_groups": ["arson"]}])
+    with pytest.warns(UserWarning, match=r"outcomes\.0\.exclude_groups: \['arson'\] is the group of no"):
+        read_extract(absent, sent(world, tmp_path))
     misspelt = protocol(outcomes=[outcome | {"exclude_groups": ["posession_class_a"]}])
-    with pytest.warns(
-        UserWarning, match=r"outcomes\.0\.exclude_groups: \['posession_class_a'\] is the group of no"
-    ):
-        read_extract(misspelt, sent(world, tmp_path))
+    with pytest.raises(DataError, match=r"exclude_groups: .*Did you mean 'possession_class_a'"):
+        read_extract(misspelt, tmp_path)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from pdd_outcomes.release.balance import release_balance
 from pdd_outcomes.release.curves import release_curve
@@ -175,6 +176,10 @@ def test_a_released_risk_says_no_more_than_the_released_counts(n1: int, n0: int,
     released = rows.loc[["risk_treated", "risk_control"], "estimate"].to_numpy(dtype=float)
     np.testing.assert_allclose(released, expected, rtol=6e-6)  # six figures are written
     assert rows.loc["risk_difference", "estimate"] == pytest.approx(expected[0] - expected[1], abs=6e-6)
+    # p is of the released numbers: with the error it gives back the released difference and not the true one.
+    said = rows.loc["risk_difference"]
+    z = abs(said["estimate"]) / said["std_error"]
+    assert said["p_value"] == pytest.approx(2 * norm.sf(z), abs=6e-4)
 
 
 @given(st.integers(60, 20_000), st.floats(0.2, 0.8))

@@ -15,7 +15,8 @@ def population(
     """The people of one analysis with a 0/1 column `treated`, and the flow from the cohort to them.
 
     Person exposure: the diverted, and those whose outcome is among the comparator's codes. Force exposure: everyone,
-    treated where the force runs a scheme; what was done with them came after and excludes nobody.
+    treated where the force runs a scheme; what was done with them came after and excludes nobody. Those of a scheme force
+    from before its scheme are left out.
 
     Raises
     ------
@@ -26,8 +27,16 @@ def population(
     if protocol.data.shape == "person_table":
         kept = people
     elif analysis.exposure == "force":
-        kept = people.assign(treated=people["scheme"])
-        flow.exclude("Everyone eligible, whatever was done", "none: the exposure is the force", 0)
+        # People of a force before its scheme began are neither treated nor of a force that has none: were they kept as
+        # comparison people, a force would be compared with itself.
+        early = people["force"].isin(people.loc[people["scheme"] == 1, "force"]) & (people["scheme"] == 0)
+        flow.exclude(
+            "Everyone else, whatever was done",
+            "incident before their own force's scheme began",
+            int(early.sum()),
+        )
+        kept = people.loc[~early]
+        kept = kept.assign(treated=kept["scheme"])
     else:
         assert protocol.cohort is not None
         kept = people

@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ..core.errors import DataError, UsageError
+from ..core.errors import DataError
 from ..core.formula import model_matrix
 from ..design import Balance, Design, balance
+from .sample import check_people
 from .standardise import glm_mean, outcome_column, outcome_model
 
 
@@ -44,10 +45,7 @@ def prognostic_balance(
     ----------
     Hansen (2008) Biometrika 95:481-488. Stuart, Lee and Leacy (2013) Journal of Clinical Epidemiology 66:S84-S90.
     """
-    if len(outcomes) != len(design.treated):
-        raise UsageError(
-            f"outcomes has {len(outcomes)} rows and the design {len(design.treated)}. Give the same people in the same order."
-        )
+    check_people(design, outcomes)
     y = outcome_column(outcomes, outcome, family)
     values = model_matrix(outcomes, covariates=covariates, formula=formula).values
     x = np.column_stack([np.ones(len(y)), values])

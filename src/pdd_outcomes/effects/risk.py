@@ -13,6 +13,7 @@ from ..core.results import HypothesisTest, Shown, chi_square_test
 from ..core.sandwich import clustered_covariance
 from ..design import Design
 from .arms import arm_rows
+from .sample import check_people
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,10 +106,7 @@ def mcnemar(design: Design, outcomes: pd.DataFrame, *, outcome: str) -> Hypothes
 
 
 def _outcome(design: Design, outcomes: pd.DataFrame, outcome: str) -> FloatArray:
-    if len(outcomes) != len(design.treated):
-        raise UsageError(
-            f"outcomes has {len(outcomes)} rows and the design {len(design.treated)}. Give the same people in the same order."
-        )
+    check_people(design, outcomes)
     take = Columns(outcomes)
     y = take.binary("outcome", outcome, both=False)
     take.check()

@@ -56,6 +56,22 @@ class Sample:
         return clustered_covariance(influence, self.clusters)
 
 
+def check_people(design: Design, outcomes: pd.DataFrame) -> None:
+    """Refuse outcomes that are not of the design's people, in their order, as far as length and index tell."""
+    n = len(design.treated)
+    if len(outcomes) != n:
+        raise UsageError(
+            f"outcomes has {len(outcomes)} rows and the design {n}. Give outcomes for the same people in the same order, "
+            "those who were not matched included."
+        )
+    source = getattr(design, "source", None)
+    if source is not None and not source.index.equals(outcomes.index):
+        raise UsageError(
+            "outcomes has another index than the data that the design was made on, so its rows may be other people or in "
+            "another order. Bring it into order with outcomes.loc[data.index], or, if the order is right, give it that index."
+        )
+
+
 def outcome_sample(design: Design, outcomes: pd.DataFrame, time: str, event: str) -> Sample:
     """The design's rows with their times and events.
 
@@ -66,12 +82,7 @@ def outcome_sample(design: Design, outcomes: pd.DataFrame, time: str, event: str
     DataError
         A time is missing or below 0, an event is not 0/1, or the design keeps nobody in an arm.
     """
-    n = len(design.treated)
-    if len(outcomes) != n:
-        raise UsageError(
-            f"outcomes has {len(outcomes)} rows and the design {n}. Give outcomes for the same people in the same order, "
-            "those who were not matched included."
-        )
+    check_people(design, outcomes)
     rows = design.analysis_rows()
     take = Columns(outcomes)
     times = take.number("time", time, minimum=0)

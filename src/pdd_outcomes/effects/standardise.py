@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from ..core.columns import BoolArray, Columns, FloatArray
-from ..core.errors import DataError, UsageError, choose
+from ..core.errors import DataError, choose
 from ..core.formula import model_matrix
 from ..core.sandwich import cluster_codes, clustered_covariance
 from ..design import AnalysisRows, Design
 from .arms import ArmContrast
+from .sample import check_people
 
 FAMILIES = ("binomial", "gaussian", "poisson")
 
@@ -58,10 +59,7 @@ def standardise(
     Journal 59:1240-1256, for adjustment after matching.
     """
     choose("family", family, FAMILIES)
-    if len(outcomes) != len(design.treated):
-        raise UsageError(
-            f"outcomes has {len(outcomes)} rows and the design {len(design.treated)}. Give the same people in the same order."
-        )
+    check_people(design, outcomes)
     y = outcome_column(outcomes, outcome, family)
     rows = design.analysis_rows()
     x = np.zeros((len(outcomes), 0))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..core.errors import DataError
+from ..core.errors import DataError, did_you_mean
 from ..protocol import Protocol
 from .contract import CONTRACT
 from .person_table import check_declared, validate_person_table
@@ -83,6 +83,13 @@ def _name_groups(protocol: Protocol, extract: Extract) -> None:
     named += [(f"outcomes.{i}.exclude_groups", o.exclude_groups) for i, o in enumerate(protocol.outcomes)]
     for key, groups in named:
         absent = [g for g in groups if g not in there]
+        near = [
+            f"{g!r}.{did_you_mean(g, sorted(map(str, there)))}"
+            for g in absent
+            if did_you_mean(g, sorted(map(str, there)))
+        ]
+        if near:
+            raise DataError(f"{key}: no incident and no offence is of the group {said}" for said in near)
         if absent:
             warnings.warn(
                 f"{key}: {absent} is the group of no incident and no offence in the extract. Check its spelling; if it is "

@@ -100,13 +100,23 @@ def validate_person_table(
 
 
 def check_declared(table: pd.DataFrame, protocol: Protocol) -> None:
-    """Refuse a table in which no row holds a value that the protocol declares to be the event.
+    """Refuse a table in which no row holds the event as the protocol declares it, or several values are not the event.
 
-    Every other value means that the event was not seen, so a value misspelt in the plan would make everybody free of it.
+    Every other value means that the event was not seen, so one misspelt, in the plan or in the data, would make people
+    free of it without a word.
     """
     plan = protocol.person_table
     assert plan is not None
     column = plan.event.column
+    declared = [str(v) for v in plan.event.values]
+    others = table.loc[~table[column].astype(str).isin(declared), column].astype(str)
+    if others.nunique() > 1:
+        least = int(others.value_counts().min())
+        raise DataError(
+            f"person: person_table.event: the column {column!r} holds {others.nunique()} different values beside those that are the "
+            f"event, the rarest in {least} rows; only one can mean that it was not seen. Code the column alike in all rows, or "
+            "declare every value that is the event."
+        )
     if not table[column].astype(str).isin([str(v) for v in plan.event.values]).any():
         raise DataError(
             f"person: person_table.event: none of its {len(plan.event.values)} values is in the column {column!r} of any of "

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..core.columns import BoolArray, FloatArray, IntArray
 from ..core.errors import DisclosureError
+from ..core.results import two_sided_p
 from .rounding import SLACK, Settings, round_count, round_p, round_step, significant, step_at_least
 from .suppress import TOTAL_GROUPS, complete_groups, refuse_where, row_codes, shown, small, small_or_full
 
@@ -142,8 +143,27 @@ def _release_numbers(frame: pd.DataFrame, raw: pd.DataFrame, few: BoolArray, set
         frame[side] = significant(limit, PRINTED)
     frame["estimate"] = significant(estimate, PRINTED)
     frame["std_error"] = _coarse(old["std_error"], share)
-    frame["p_value"] = round_p(old["p_value"])
+    frame["p_value"] = round_p(_p_values(frame, old["p_value"], by_distance))
     return np.asarray(few | (np.isnan(estimate) & ~np.isnan(old["estimate"])))
+
+
+def _p_values(frame: pd.DataFrame, old: FloatArray, recomputed: BoolArray) -> FloatArray:
+    """p of the released estimate and error where the estimate was recomputed from released counts.
+
+    The unrounded p beside the error would give the unrounded estimate back, and contradict the released one. Pooled
+    estimates rest on no single count and keep theirs.
+    """
+    ratio = (frame["scale"] == "ratio").to_numpy()
+    value = frame["estimate"].to_numpy(dtype=float)
+    size = np.where(ratio, np.log(np.where(ratio & (value > 0), value, 1.0)), value)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = two_sided_p(size / frame["std_error"].to_numpy(dtype=float))
+    own = (
+        recomputed
+        & ~frame["group"].eq("pooled").to_numpy()
+        & frame["measure"].str.startswith("risk_").to_numpy()
+    )
+    return np.where(own & np.isfinite(old) & np.isfinite(p), p, old)
 
 
 def _estimates(

@@ -183,11 +183,20 @@ def verdict_words(judgement: Judgement) -> str:
     }[judgement.verdict]
 
 
-def certainty(contrast: Contrast, judgement: Judgement, rule: Rule) -> str:
-    """How sure: significance by the rule, or why it is inconclusive and what could have been detected."""
+def certainty(contrast: Contrast, judgement: Judgement, rule: Rule, *, place: bool = False) -> str:
+    """How sure: significance by the rule, or why it is inconclusive and what could have been detected.
+
+    Of the exposure of a `place` the interval takes the few comparison forces as they are, and the words say so.
+    """
     number = contrast.difference
     if number is None or not number.ok:
         return "Nothing can be said about certainty, because there is no figure to judge."
+    if judgement.significant and place:
+        return (
+            f"Statistically significant by the rule set beforehand ({formats.p_words(number.p_value)}), counting chance among people "
+            "and between scheme forces. The comparison forces are few and are taken as they are: a difference that any two "
+            "groups of forces might show remains a possible explanation."
+        )
     if judgement.significant:
         return (
             f"Statistically significant by the rule set beforehand ({formats.p_words(number.p_value)}). Chance alone is an "

@@ -87,7 +87,7 @@ def interval_choice(wald: Number, cautious: Number, *, advise: bool = True) -> s
     if clear == [True, True]:
         return f"Both intervals leave out {null:g}, no effect ({both})."
     if clear == [False, False]:
-        return f"Both intervals hold {null:g}, no effect ({both})."
+        return f"Both intervals include {null:g}, so the direction is not settled ({both})."
     other = "Hartung-Knapp" if clear[0] else "Wald"
     one = "Wald" if clear[0] else "Hartung-Knapp"
     first = (
@@ -122,10 +122,20 @@ def spread_words(k: float, i2: float, q_p: float) -> str:
     )
 
 
+def _apart(one: Number, other: Number) -> bool:
+    """Whether two ratios of different periods differ by more than chance would give once in twenty."""
+    if not (one.has_interval and other.has_interval):
+        return False
+    gap = abs(math.log(one.estimate / other.estimate))
+    halves = [math.log(n.conf_high / n.conf_low) / 2 for n in (one, other)]
+    return gap > math.hypot(*halves)
+
+
 def waning_words(hazards: Sequence[tuple[str, Number]]) -> str:
     """How the hazard ratio moves over the follow-up: (period, ratio with its interval) in order of time.
 
-    A course is only claimed where it is steady and the period in which the difference is largest leaves out 1.
+    A course is only claimed where it is steady and the first and the last period differ by a test: their people's time is
+    apart, so their logs' variances add.
     """
     known = [(period, n) for period, n in hazards if math.isfinite(n.estimate) and n.estimate > 0]
     if len(known) < 2:
@@ -137,9 +147,11 @@ def waning_words(hazards: Sequence[tuple[str, Number]]) -> str:
     if all(_holds(n, 1.0) for _, n in known):
         return f"{first}: no period tells it from 1."
     steps = [later - earlier for earlier, later in itertools.pairwise(sizes)]
-    if len(sides) <= 1 and all(step < 0 for step in steps) and not _holds(known[0][1], 1.0):
+    if not _apart(known[0][1], known[-1][1]):
+        return f"{first}: the periods are too alike, or too uncertain, to tell a course."
+    if len(sides) <= 1 and all(step < 0 for step in steps):
         return f"{first}: the difference fades with time, and one overall ratio would mislead."
-    if len(sides) <= 1 and all(step > 0 for step in steps) and not _holds(known[-1][1], 1.0):
+    if len(sides) <= 1 and all(step > 0 for step in steps):
         return f"{first}: the difference grows with time, and one overall ratio would mislead."
     return f"{first}: it follows no steady course."
 

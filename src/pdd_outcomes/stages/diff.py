@@ -53,7 +53,7 @@ def _moved(name: str, old: pd.DataFrame | None, new: pd.DataFrame | None) -> lis
         if row["_merge"] != "both":
             lines.append(f"{name}: {where}: only {'before' if row['_merge'] == 'left_only' else 'after'}")
             continue
-        for column in (c for c in TABLES[name].names if c not in keys):
+        for column in (c for c in TABLES[name].names if c not in keys and not c.endswith("_sha")):
             was, now = row[f"{column} before"], row[f"{column} after"]
             if not _same(was, now):
                 lines.append(f"{name}: {where}: {column} {was} -> {now}")

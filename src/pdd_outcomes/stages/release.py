@@ -68,12 +68,26 @@ def _study(bench: Workbench, matching: pd.DataFrame) -> dict[str, Any]:
         "clock": plan.clock if plan else None,
         "window": {"from": plan.window.from_.isoformat(), "to": plan.window.to.isoformat()} if plan else None,
         "labels": trait_labels(p),
-        "limits": list(p.limits),
+        "limits": [*p.limits, *definitions(p), *(f"{note[0].upper()}{note[1:]}" for note in p.notes)],
         "sources": list(p.sources),
         "reporting": p.reporting.model_dump(mode="json"),
         "release": p.release.model_dump(mode="json"),
         "provenance": provenance(p, bench.manifests),
     }
+
+
+def definitions(p: Protocol) -> list[str]:
+    """What the plan's windows mean for the result, in words; they stand among the limits."""
+    c = p.cohort
+    if c is None:
+        return []
+    return [
+        f"Diverted means referred within {c.grace_days} days of the incident, and follow-up starts on the day of the incident: "
+        "whoever reoffends, dies or leaves before a referral counts as not diverted, which favours diversion. A later "
+        "referral counts as not diverted too.",
+        f"A reoffence counts from its own day if it is proven within {c.waiting_days} days after the longest follow-up; what "
+        "is proven later is not seen.",
+    ]
 
 
 def trait_labels(p: Protocol) -> dict[str, str]:

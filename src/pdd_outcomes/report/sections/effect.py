@@ -46,7 +46,7 @@ def _outcome(reading: Reading, analysis: Analysis, outcome: Outcome) -> str:
     return join(
         heading(4, formats.upper_first(outcome.label), label("sec-effect", analysis.id, outcome.id)),
         text(words.per_hundred(said, contrast), words.answer(said, contrast, judgement)),
-        text(words.certainty(contrast, judgement, reading.rule)),
+        text(words.certainty(contrast, judgement, reading.rule, place=analysis.exposure == "force")),
         figure(_curves(reading, analysis, outcome)),
         html(at_risk) if outcome.main else "",
         html(risks_table(reading, analysis, outcome)),

@@ -59,7 +59,9 @@ def headline(reading: Reading) -> str:
     facts = [
         _fact("In words", words.per_hundred(said, contrast)),
         _fact("For whom", _for_whom(reading, analysis)),
-        _fact("How sure", words.certainty(contrast, judgement, reading.rule)),
+        _fact(
+            "How sure", words.certainty(contrast, judgement, reading.rule, place=analysis.exposure == "force")
+        ),
         _fact("The comparison", _comparison(reading, analysis)),
     ]
     answer = words.answer(said, contrast, judgement)

@@ -77,7 +77,7 @@ def _estimates(reading: Reading) -> list[str]:
         "Restricted mean: average time free of the outcome up to the stated limit, the area under the survival curve.",
         "Hazard ratios: Cox regression with Efron ties and a variance robust to clustering in matched sets, over the whole follow-up "
         "and by period, because hazards are rarely proportional.",
-        "Intervals of risks and curves: on the log-log scale; of differences: from the standard error of the difference.",
+        "Intervals of curves: on the log-log scale; of risks and differences: from their standard errors, on their own scale; of ratios: on the log scale.",
     ]
     if not reading["pooling"].empty:
         found.append(
