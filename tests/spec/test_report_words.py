@@ -203,7 +203,7 @@ def test_an_inconclusive_answer_does_not_say_that_there_is_no_effect() -> None:
         "than people in the comparison group: 2.0 fewer in every 100 (95% interval 6.0 fewer to 2.0 more)."
     )
     level = contrast(0.2, 0.2, p=0.9, low=-0.04, high=0.04)
-    assert "the two came out level (95% interval 4.0 fewer to 4.0 more)" in answer(
+    assert "the two came out level, counts being rounded (95% interval 4.0 fewer to 4.0 more)" in answer(
         SAID, level, judge(level, Rule())
     )
 
@@ -264,6 +264,9 @@ def test_what_you_can_say_follows_the_verdict() -> None:
     assert unsure[0].endswith("The 95% interval runs from 6.0 fewer to 2.0 more.")
     assert len(unsure) == 2
     bare = contrast(0.2, 0.22, p=0.3)
+    few = contrast(0.02, 0.077, p=0.002, low=-0.093, high=-0.021, events_treated=20.0)
+    said = can_say(SAID, few, judge(few, Rule()))[0]
+    assert said.startswith("The interval leaves out no difference, but the rule set beforehand is not met")
     assert len(can_say(SAID, bare, judge(bare, Rule()))) == 1
     nothing = Contrast(None, None, None, 1.0)
     assert can_say(SAID, nothing, judge(nothing, Rule()))[0].startswith("Who was compared with whom")

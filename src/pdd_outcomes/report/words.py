@@ -165,7 +165,7 @@ def answer(said: Said, contrast: Contrast, judgement: Judgement) -> str:
             f"People in {said.treated} {said.did} within {said.when} {often} often than people in {said.control}: "
             f"{gap} in every 100{around}."
         )
-    level = "the two came out level" if gap == LEVEL else f"{gap} in every 100"
+    level = "the two came out level, counts being rounded" if gap == LEVEL else f"{gap} in every 100"
     return (
         f"The study does not settle whether people in {said.treated} {said.did} within {said.when} less or more often than "
         f"people in {said.control}: {level}{around}."
@@ -234,6 +234,11 @@ def can_say(said: Said, contrast: Contrast, judgement: Judgement) -> list[str]:
         f"The two groups are too close, or the study too small, to say whether people in {said.treated} {did} less or more often "
         f"than people in {said.control}.{runs}"
     )
+    if ends and not number.conf_low <= 0 <= number.conf_high:
+        first = (
+            f"The interval leaves out no difference, but the rule set beforehand is not met ({formats.series(judgement.unmet)}), so "
+            f"no difference is claimed.{runs}"
+        )
     return [first, "Any effect inside that interval is consistent with these figures."] if ends else [first]
 
 
