@@ -217,6 +217,17 @@ def test_an_event_value_that_is_nowhere_in_the_data_is_refused_and_no_value_of_t
     assert "quetzal" not in str(stopped.value)
 
 
+def test_a_stray_word_among_numbers_is_put_aside_and_the_column_stays_a_number(tmp_path: Path) -> None:
+    frame = table(good=40).assign(age=[str(20 + i) for i in range(40)])
+    frame.loc[frame.index[7], "age"] = "n/k"
+    frame.to_csv(tmp_path / "person.csv", index=False)
+    extract = read_extract(plan(), tmp_path)
+    assert extract.tables["person"]["age"].dtype.kind in "if"
+    assert [(line[2], "word where the others are numbers" in str(line[3])) for line in lines(extract)] == [
+        ("age", True)
+    ]
+
+
 def test_a_second_spelling_of_the_event_does_not_pass_as_no_event(tmp_path: Path) -> None:
     frame = table(good=4)
     frame.loc[frame.index[0], "back"] = "y"

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core.columns import BoolArray, FloatArray, IntArray
+from ..core.compiled import compiled
 from ..core.errors import DataError
-from .loops import compiled
 from .nearest import ROUNDING
 from .nearest_limited import Limits
 from .optimal import MOST_DENSE

@@ -6,21 +6,12 @@ for its threads than multiplying, above all where several bootstraps or tests sh
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import exp, log1p
-from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import njit
 
 from ..core.columns import BoolArray, FloatArray
-
-Loop = TypeVar("Loop", bound=Callable[..., Any])
-
-
-def compiled(loop: Loop) -> Loop:
-    """The loop as machine code, with its Python signature kept for the type checker."""
-    return cast(Loop, njit(cache=True)(loop))
+from ..core.compiled import compiled
 
 
 @compiled

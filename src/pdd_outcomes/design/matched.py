@@ -65,16 +65,6 @@ class Matched(Design, Views, Shown):
         return pairs[["treated", "control", "distance"]].sort_values(["treated", "control"], ignore_index=True)
 
     @property
-    def treatment(self) -> str:
-        """The treatment's column."""
-        return self.asked.treatment
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns matched on and exact ones."""
-        return self.asked.columns
-
-    @property
     def propensity(self) -> PropensityScore | None:
         """The fitted propensity model, where the distance came from one."""
         return self.distance.propensity if self.distance else None

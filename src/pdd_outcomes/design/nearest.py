@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.columns import BoolArray, FloatArray, IntArray
-from .loops import compiled
+from ..core.compiled import compiled
 
 ALIKE = 1e-6
 ROUNDING = 1e-10

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.columns import BoolArray, FloatArray, IntArray
+from ..core.compiled import compiled
 from ..core.errors import DataError
-from .loops import compiled
 from .nearest import ROUNDING, Chosen
 from .nearest_limited import Limits
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.columns import FloatArray, IntArray
-from .loops import compiled
+from ..core.compiled import compiled
 from .nearest import Chosen
 
 

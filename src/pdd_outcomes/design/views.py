@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from .propensity import PropensityScore
+    from .weighted import Request
+    from .words import Asked
 
 Denominator = Literal["treated", "control", "pooled"]
 # Whose SD a difference is in: that of the people the estimand is about (Stuart 2010).
 OWN_SD: dict[str, Denominator] = {"ATT": "treated", "ATC": "control"}
 
 
-class Views:
+class Views(ABC):
     """Views of a design with the frame it was made from; every one is drawn from a table that is also there."""
 
     __slots__ = ()
@@ -34,26 +37,27 @@ class Views:
     weights: FloatArray
     requested: str
     source: pd.DataFrame
+    asked: Asked | Request
 
     @property
     def treatment(self) -> str:
         """The treatment's column."""
-        raise NotImplementedError
+        return self.asked.treatment
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that the design was made on."""
-        raise NotImplementedError
+        """The columns that the design was made on, exact ones among them."""
+        return self.asked.columns
 
     @property
+    @abstractmethod
     def propensity(self) -> PropensityScore | None:
         """The fitted propensity model, where there is one."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def matching_score(self) -> FloatArray | None:
         """The score (n,) that the design was made on, where there is one."""
-        raise NotImplementedError
 
     def _about(self) -> BoolArray:
         """The people (n,) the requested estimand is about."""

@@ -73,16 +73,6 @@ class Weighted(Design, Views, Shown):
     source: pd.DataFrame = field(repr=False)
 
     @property
-    def treatment(self) -> str:
-        """The treatment's column."""
-        return self.asked.treatment
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns weighted on."""
-        return self.asked.columns
-
-    @property
     def propensity(self) -> PropensityScore | None:
         """The fitted propensity model, where the weights came from one."""
         return self.fitted

@@ -113,8 +113,8 @@ def bootstrap(
         raise UsageError(f"replicates={replicates!r} must be a whole number of at least 2.")
     units, blocks = _units(data, cluster, strata)
     whole = _numbers(estimate(data))
-    seeds = rng.bit_generator.seed_seq.spawn(int(replicates))  # type: ignore[attr-defined]
-    drawn = _run(data, estimate, units, blocks, seeds, n_jobs, progress)
+    streams = rng.spawn(int(replicates))
+    drawn = _run(data, estimate, units, blocks, streams, n_jobs, progress)
     terms = tuple(whole)
     table = np.array([[one.get(term, np.nan) for term in terms] for one, _ in drawn])
     reasons: dict[str, int] = {}
@@ -175,12 +175,12 @@ def _work(
     estimate: Estimate,
     units: list[IntArray] | None,
     blocks: list[IntArray],
-    seeds: Sequence[np.random.SeedSequence],
+    streams: Sequence[np.random.Generator],
 ) -> list[Drawn]:
     """The estimates of some resamples, each with why there are none."""
     found: list[Drawn] = []
-    for seed in seeds:
-        part = data.iloc[_resample(units, blocks, np.random.default_rng(seed))].reset_index(drop=True)
+    for stream in streams:
+        part = data.iloc[_resample(units, blocks, stream)].reset_index(drop=True)
         try:
             found.append((_numbers(estimate(part)), ""))
         except PddError as error:
@@ -193,14 +193,14 @@ def _run(
     estimate: Estimate,
     units: list[IntArray] | None,
     blocks: list[IntArray],
-    seeds: Sequence[np.random.SeedSequence],
+    streams: Sequence[np.random.Generator],
     n_jobs: int,
     progress: bool,
 ) -> list[Drawn]:
     from joblib import Parallel, delayed, effective_n_jobs
 
-    chunks = np.array_split(np.arange(len(seeds)), min(len(seeds), CHUNKS * effective_n_jobs(n_jobs)))
-    tasks = (delayed(_work)(data, estimate, units, blocks, [seeds[i] for i in chunk]) for chunk in chunks)
+    chunks = np.array_split(np.arange(len(streams)), min(len(streams), CHUNKS * effective_n_jobs(n_jobs)))
+    tasks = (delayed(_work)(data, estimate, units, blocks, [streams[i] for i in chunk]) for chunk in chunks)
     made = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
     return [one for part in _bar(made, len(chunks), progress) for one in part]
 

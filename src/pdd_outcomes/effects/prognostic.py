@@ -11,6 +11,7 @@ import pandas as pd
 from ..core.errors import DataError
 from ..core.formula import model_matrix
 from ..design import Balance, Design, balance
+from ..design.views import OWN_SD
 from .sample import check_people
 from .standardise import glm_mean, outcome_column, outcome_model
 
@@ -57,11 +58,10 @@ def prognostic_balance(
     beta, _, _ = outcome_model(x[control], y[control], np.ones(int(control.sum())), family)
     score = glm_mean(x @ beta, family)[0]
     frame = pd.DataFrame({"prognostic score": score, "treated": design.treated.astype(int)})
-    own = {"ATT": "treated", "ATC": "control"}.get(design.requested, "pooled")
     return balance(
         frame,
         "treated",
         covariates=["prognostic score"],
         weights=design.weights,
-        sd=own,  # type: ignore[arg-type]
+        sd=OWN_SD.get(design.requested, "pooled"),
     )

@@ -13,6 +13,7 @@ from .read import EXACT
 from .validate import Breaches, Extract, check_limit, collect, quality_frame
 
 NUMBER = r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?"
+STRAY = 0.05  # of the values of a column: fewer words than this among numbers are mistakes
 GONE = (
     r"(?i)#?n/?a|nan|null|none|missing|unknown|\.|-"  # what programs and people write where a number is missing
 )
@@ -128,8 +129,10 @@ def _numbers(text: pd.Series[str], name: str, breaches: Breaches) -> None:
     blank = (text == "").to_numpy()
     number = text.str.fullmatch(NUMBER).to_numpy(dtype=bool)
     gone = text.str.fullmatch(GONE).to_numpy(dtype=bool)
-    if number.any() and (number | gone | blank).all():
-        breaches.add(gone, name, "is a word where the others are numbers; leave it blank if it is missing")
+    odd = ~(number | blank)
+    # A few words among numbers are slips of the hand: as labels they would make every number a label of its own.
+    if number.any() and ((odd == gone).all() or odd.sum() <= STRAY * (~blank).sum()):
+        breaches.add(odd, name, "is a word where the others are numbers; leave it blank if it is missing")
         value = pd.to_numeric(text.where(number)).to_numpy(dtype=float)
         breaches.add(np.isinf(value), name, "is too large to be a number")
 

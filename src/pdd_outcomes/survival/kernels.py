@@ -6,23 +6,10 @@ compiled code is kept beside the package, or in numba's user folder where that i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
 import numpy as np
-from numba import njit
 
 from ..core.columns import FloatArray, IntArray
-
-Loop = TypeVar("Loop", bound=Callable[..., Any])
-
-
-def compiled(loop: Loop) -> Loop:
-    """The loop as machine code, with its Python signature kept for the type checker."""
-    try:
-        return cast(Loop, njit(cache=True)(loop))
-    except RuntimeError:  # nowhere to keep the compiled code: it is then made again in each process
-        return cast(Loop, njit(loop))
+from ..core.compiled import compiled
 
 
 @compiled
