@@ -20,6 +20,7 @@ from .nearest_limited import Limits, nearest_within
 from .nearest_points import nearest_on_points
 from .optimal import optimal_on_points, optimal_on_score
 from .propensity import right_hand_side
+from .ratios import extremal_counts, ratio_problems
 from .sets import links_from, matching_weights, set_numbers
 from .strata import Cutpoints
 from .stratify import STRATA, cardinality_design, check_method_options, full_design, nobody, strata_design
@@ -36,7 +37,8 @@ def match(
     formula: str | None = None,
     distance: str | FloatArray = "logistic",
     method: Literal["nearest", "optimal", "full", "cardinality", "subclass", "cem", "exact"] = "nearest",
-    ratio: int = 1,
+    ratio: float = 1,
+    ratio_limits: tuple[int, int] | None = None,
     replace: bool = False,
     caliper: float | None = None,
     caliper_scale: Literal["sd", "raw"] = "sd",
@@ -70,6 +72,8 @@ def match(
         within `tolerance`; nobody has a partner); or strata, in which everyone of both arms stays: "subclass" (bands of the score), "cem"
         (alike on covariates cut into bins) or "exact" (alike on covariates)
     ratio : how many each is to have; everyone gets a first before anyone gets a second
+    ratio_limits : (least, most) where people are to have different numbers, `ratio` on average: the most for those with
+        the most people like them in the other arm, the least for the others (Ming & Rosenbaum 2000)
     replace : whether a person may be matched more than once
     caliper : the largest distance allowed, itself included
     caliper_scale : "sd", in SDs of the score over all people (0.2 of the logit: Austin 2011), or "raw", in
@@ -100,15 +104,12 @@ def match(
     Austin (2011) Pharmaceutical Statistics 10:150-161, for the caliper.
     """
     check_estimand(MATCHING, method, estimand)
-    _check_options(ratio, replace, caliper, caliper_scale, order, rng)
+    _check_options(ratio, ratio_limits, replace, caliper, caliper_scale, order, rng)
     check_method_options(
-        method, subclasses, cutpoints, tolerance, ratio=ratio, replace=replace, caliper=caliper, order=order
-    )
-    names = (exact,) if isinstance(exact, str) else tuple(exact)
-    if treatment in names:
-        raise UsageError(
-            f"exact names the treatment column {treatment!r}: the other arm could not agree on it."
-        )
+        method, subclasses, cutpoints, tolerance,
+        ratio=ratio, ratio_limits=ratio_limits, replace=replace, caliper=caliper, order=order,
+    )  # fmt: skip
+    names = _exact_names(exact, treatment)
     take = Columns(data)
     treated = take.binary("treatment", treatment)
     stratum, _ = take.crossed("exact", list(names))
@@ -119,7 +120,8 @@ def match(
         treatment=treatment,
         columns=columns,
         method=method,
-        ratio=int(ratio),
+        ratio=int(ratio) if ratio_limits is None else float(ratio),
+        ratio_limits=None if ratio_limits is None else (int(ratio_limits[0]), int(ratio_limits[1])),
         replace=bool(replace),
         caliper=caliper,
         caliper_scale=caliper_scale,
@@ -136,6 +138,15 @@ def match(
         return strata_design(data, treated, stratum, distance, covariates, formula, cutpoints, asked)
     found = measure(data, treatment, treated, distance, covariates=covariates, formula=formula)
     return _pairs_design(data, treated, stratum, found, asked, limits, rng)
+
+
+def _exact_names(exact: Sequence[str], treatment: str) -> tuple[str, ...]:
+    names = (exact,) if isinstance(exact, str) else tuple(exact)
+    if treatment in names:
+        raise UsageError(
+            f"exact names the treatment column {treatment!r}: the other arm could not agree on it."
+        )
+    return names
 
 
 def _pairs_design(
@@ -170,12 +181,16 @@ def _pairs_design(
 
 
 def _check_options(
-    ratio: object, replace: object, caliper: object, caliper_scale: object, order: object, rng: object
+    ratio: object,
+    ratio_limits: object,
+    replace: object,
+    caliper: object,
+    caliper_scale: object,
+    order: object,
+    rng: object,
 ) -> None:
     """Every option that is wrong by itself, all at once."""
-    problems: list[str] = []
-    if isinstance(ratio, bool) or not isinstance(ratio, (int, np.integer)) or ratio < 1:
-        problems.append(f"ratio={ratio!r} must be a whole number of at least 1.")
+    problems = ratio_problems(ratio, ratio_limits)
     if not isinstance(replace, (bool, np.bool_)):
         problems.append(f"replace={replace!r} must be True or False.")
     if caliper is not None and not _is_width(caliper):
@@ -294,6 +309,17 @@ def _width(caliper: float | None, scale: str, distance: Distance) -> float | Non
     return float(caliper * distance.score.std(ddof=1))
 
 
+def _wanted(asked: Asked, distance: Distance, focal: BoolArray) -> tuple[int, IntArray | None]:
+    """The most matches anyone is to have, and how many each is to have (f,), None where all the same."""
+    if asked.ratio_limits is None:
+        return int(asked.ratio), None
+    if distance.score is None:
+        raise UsageError(f"ratio_limits={asked.ratio_limits} needs a score, which says who is to have more.")
+    least, most = asked.ratio_limits
+    towards = np.sign(distance.score[~focal].mean() - distance.score[focal].mean())
+    return most, extremal_counts(towards * distance.score[focal], asked.ratio, least, most)
+
+
 def _choose(
     distance: Distance,
     asked: Asked,
@@ -306,22 +332,23 @@ def _choose(
     focal = treated if asked.focal_treated else ~treated
     points = distance.points if distance.score is None else distance.score[:, None]
     assert points is not None
+    most, wanted = _wanted(asked, distance, focal)
     if asked.method == "optimal":
         if distance.score is not None and not limits:
-            return optimal_on_score(distance.score, focal, stratum, ratio=asked.ratio, caliper=width)
-        return optimal_on_points(points, focal, stratum, limits, ratio=asked.ratio, caliper=width)
+            return optimal_on_score(distance.score, focal, stratum, ratio=most, caliper=width)
+        return optimal_on_points(points, focal, stratum, limits, ratio=most, caliper=width)
     if limits:
         return nearest_within(
             points, focal, stratum, limits,
-            ratio=asked.ratio, replace=asked.replace, caliper=width,
+            ratio=most, wanted=wanted, replace=asked.replace, caliper=width,
             turns=_turns(asked.order, np.flatnonzero(focal), distance.score, rng),
         )  # fmt: skip
     if distance.score is not None:
         return nearest_on_score(
             distance.score, focal, stratum,
-            ratio=asked.ratio, replace=asked.replace, caliper=width, order=asked.order, rng=rng,
+            ratio=most, wanted=wanted, replace=asked.replace, caliper=width, order=asked.order, rng=rng,
         )  # fmt: skip
     return nearest_on_points(
         points, focal, stratum,
-        ratio=asked.ratio, replace=asked.replace, caliper=width, order=asked.order, rng=rng,
+        ratio=most, replace=asked.replace, caliper=width, order=asked.order, rng=rng,
     )  # fmt: skip

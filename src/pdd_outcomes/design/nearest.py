@@ -53,6 +53,7 @@ def nearest_on_score(
     stratum: IntArray,
     *,
     ratio: int = 1,
+    wanted: IntArray | None = None,
     replace: bool = False,
     caliper: float | None = None,
     order: str = "largest",
@@ -66,6 +67,7 @@ def nearest_on_score(
     focal : (n,) bool, the arm that looks for matches
     stratum : (n,) codes 0..s-1; matches stay inside a stratum
     ratio : how many each is to have. Everyone gets a first before anyone gets a second.
+    wanted : (f,) how many each is to have where that differs, at most `ratio`
     replace : whether a person may be chosen again (never twice by the same focal person)
     caliper : the largest distance allowed, itself included; None is no limit
     order : who chooses first: "largest" or "smallest" score (ties by row), "data" (rows), "random"
@@ -90,13 +92,14 @@ def nearest_on_score(
     partner = np.full((len(rows), ratio), -1, dtype=np.int64)
     distance = np.full((len(rows), ratio), np.nan)
     links = np.arange(len(value), dtype=np.int64)
+    wants = np.full(len(rows), ratio, dtype=np.int64) if wanted is None else wanted
     shelf = (value, start, members, links, links.copy(), np.zeros(len(value), dtype=np.int64))
     if order == "closest" and not replace:
         by_rank = np.argsort(-x, kind="stable").astype(np.int64)
-        _closest_first(x, place, by_rank, *shelf, reach, near, grain, partner, distance)
+        _closest_first(x, wants, place, by_rank, *shelf, reach, near, grain, partner, distance)
     else:
         turns = _turns(order, queue, x, stratum[rows], rng)
-        _in_turn(turns, x, place, *shelf, replace, reach, near, grain, partner, distance)
+        _in_turn(turns, x, wants, place, *shelf, replace, reach, near, grain, partner, distance)
     if caliper is not None:
         np.minimum(distance, caliper, out=distance)
     return Chosen(rows, partner, distance)
@@ -267,7 +270,7 @@ def _take(
 
 @compiled
 def _in_turn(
-    turns: IntArray, x: FloatArray, place: IntArray,
+    turns: IntArray, x: FloatArray, wants: IntArray, place: IntArray,
     value: FloatArray, start: IntArray, members: IntArray, below: IntArray, above: IntArray, used: IntArray,
     replace: bool, reach: float, near: float, grain: float, partner: IntArray, distance: FloatArray,
 ) -> None:  # fmt: skip
@@ -277,10 +280,10 @@ def _in_turn(
     rounds, picks = (1, ratio) if replace else (ratio, 1)
     for r in range(rounds):
         for i in turns:
-            if r > 0 and partner[i, r - 1] < 0:
+            if r >= wants[i] or (r > 0 and partner[i, r - 1] < 0):
                 continue
             found = 0
-            for pick in range(picks):
+            for pick in range(min(picks, wants[i])):
                 run, d, _ = _look(x[i], place[i], value, below, above, reach, near, grain)
                 if run < 0:
                     break
@@ -297,7 +300,7 @@ def _in_turn(
 
 @compiled
 def _closest_first(
-    x: FloatArray, place: IntArray, by_rank: IntArray,
+    x: FloatArray, wants: IntArray, place: IntArray, by_rank: IntArray,
     value: FloatArray, start: IntArray, members: IntArray, below: IntArray, above: IntArray, used: IntArray,
     reach: float, near: float, grain: float, partner: IntArray, distance: FloatArray,
 ) -> None:  # fmt: skip
@@ -310,7 +313,7 @@ def _closest_first(
         heap = [(0.0, 0) for _ in range(0)]
         for who in range(len(by_rank)):
             i = by_rank[who]
-            if r == 0 or partner[i, r - 1] >= 0:
+            if r < wants[i] and (r == 0 or partner[i, r - 1] >= 0):
                 run, _, least = _look(x[i], place[i], value, below, above, reach, near, grain)
                 if run >= 0:
                     heap.append((0.0 if least < near else np.rint(least / grain), who))

@@ -52,6 +52,7 @@ def nearest_within(
     limits: Limits,
     *,
     ratio: int = 1,
+    wanted: IntArray | None = None,
     replace: bool = False,
     caliper: float | None = None,
     turns: IntArray | None = None,
@@ -62,6 +63,7 @@ def nearest_within(
     ----------
     points : (n, p); a score is one column
     focal : (n,) bool; stratum : (n,) codes 0..s-1
+    wanted : (f,) how many each is to have where that differs, at most `ratio`
     turns : (f,) focal slots in the order in which they choose; None is the closest pair of all, again and again
     """
     rows = np.flatnonzero(focal).astype(np.int64)
@@ -84,11 +86,12 @@ def nearest_within(
         np.ascontiguousarray(limits.labels), pool, low, high, reach, same,
     )  # fmt: skip
     free = np.ones(len(pool), dtype=np.bool_)
+    wants = np.full(len(rows), ratio, dtype=np.int64) if wanted is None else wanted
     if turns is None and not replace:
-        _closest(rows, *space, free, partner, distance)
+        _closest(rows, wants, *space, free, partner, distance)
     else:
         order = np.arange(len(rows), dtype=np.int64) if turns is None else turns
-        _turn_by_turn(order, rows, *space, free, replace, partner, distance)
+        _turn_by_turn(order, rows, wants, *space, free, replace, partner, distance)
     if caliper is not None:
         np.minimum(distance, caliper, out=distance)
     return Chosen(rows, partner, distance)
@@ -144,7 +147,7 @@ def _best(
 
 @compiled
 def _turn_by_turn(
-    order: IntArray, rows: IntArray, points: FloatArray, values: FloatArray, widths: FloatArray, labels: IntArray,
+    order: IntArray, rows: IntArray, wants: IntArray, points: FloatArray, values: FloatArray, widths: FloatArray, labels: IntArray,
     pool: IntArray, low: IntArray, high: IntArray, reach: float, same: float, free: BoolArray,
     replace: bool, partner: IntArray, distance: FloatArray,
 ) -> None:  # fmt: skip
@@ -153,10 +156,10 @@ def _turn_by_turn(
     taken = np.empty(ratio, np.int64)
     for r in range(1 if replace else ratio):
         for i in order:
-            if r > 0 and partner[i, r - 1] < 0:
+            if r >= wants[i] or (r > 0 and partner[i, r - 1] < 0):
                 continue
             held = 0
-            for pick in range(r, ratio if replace else r + 1):
+            for pick in range(r, wants[i] if replace else r + 1):
                 at, far = _best(
                     rows[i], points, values, widths, labels, pool, low[i], high[i], reach, same, free
                 )
@@ -173,7 +176,7 @@ def _turn_by_turn(
 
 @compiled
 def _closest(
-    rows: IntArray, points: FloatArray, values: FloatArray, widths: FloatArray, labels: IntArray,
+    rows: IntArray, wants: IntArray, points: FloatArray, values: FloatArray, widths: FloatArray, labels: IntArray,
     pool: IntArray, low: IntArray, high: IntArray, reach: float, same: float, free: BoolArray,
     partner: IntArray, distance: FloatArray,
 ) -> None:  # fmt: skip
@@ -181,7 +184,7 @@ def _closest(
     for r in range(partner.shape[1]):
         heap = [(0.0, 0) for _ in range(0)]
         for i in range(len(rows)):
-            if r == 0 or partner[i, r - 1] >= 0:
+            if r < wants[i] and (r == 0 or partner[i, r - 1] >= 0):
                 at, far = _best(
                     rows[i], points, values, widths, labels, pool, low[i], high[i], reach, same, free
                 )

@@ -80,7 +80,7 @@ def cardinality_design(
         matrix.values,
         focal,
         tolerance=tolerance,
-        ratio=asked.ratio,
+        ratio=int(asked.ratio),
         sd=np.where(sd > 0, sd, matrix.values.std(axis=0) + 1e-12),
     )
     return Matched(
@@ -150,7 +150,7 @@ def check_method_options(
 ) -> None:
     """Options that mean nothing for the method are refused, not ignored; `partners` are those that choose partners."""
     problems: list[str] = []
-    usual = {"ratio": 1, "replace": False, "caliper": None, "order": "largest"}
+    usual = {"ratio": 1, "ratio_limits": None, "replace": False, "caliper": None, "order": "largest"}
     allowed = {
         "nearest": set(usual),
         "optimal": {"ratio", "caliper"},
@@ -161,7 +161,7 @@ def check_method_options(
         f"{name}={value!r}" for name, value in partners.items() if name not in allowed and value != usual[name]
     ]
     if odd:
-        able = "for method='nearest'" + (" or 'optimal'" if odd[0].startswith("ratio") else "")
+        able = "for method='nearest'" + (" or 'optimal'" if odd[0].startswith("ratio=") else "")
         problems.append(f"{', '.join(odd)}: {able}, and of no meaning for method={method!r}.")
     if isinstance(subclasses, bool) or not isinstance(subclasses, (int, np.integer)) or subclasses < 1:
         problems.append(f"subclasses={subclasses!r} must be a whole number of at least 1.")

@@ -37,7 +37,7 @@ class Asked:
     treatment: str
     columns: tuple[str, ...]
     method: str
-    ratio: int
+    ratio: float
     replace: bool
     caliper: float | None
     caliper_scale: str
@@ -47,6 +47,7 @@ class Asked:
     bands: int = 0  # of method "subclass"
     within: tuple[tuple[str, float], ...] = ()
     anti_exact: tuple[str, ...] = ()
+    ratio_limits: tuple[int, int] | None = None
 
     @property
     def focal_treated(self) -> bool:
@@ -74,7 +75,9 @@ def describe(
         f"{matched:,} of {n:,} {focal} people were matched, with {used:,} of {m:,} {other} people.",
     ]
     short = matched * asked.ratio - len(links.partner)
-    if asked.method != "full" and asked.ratio > 1 and short:
+    if asked.ratio_limits is not None:
+        said.append(f"They have {len(links.partner) / matched:.2f} matches each on average.")
+    elif asked.method != "full" and asked.ratio > 1 and short:
         said.append(f"Some have fewer than {asked.ratio} matches: {short:,} were not to be had.")
     whole = asked.estimand == "ATE"
     lost = int((~kept).sum()) if whole else n - matched
@@ -98,7 +101,14 @@ def _chosen(asked: Asked, distance: Distance, other: str, focal: str) -> str:
             f"Optimal full matching on {distance.words}: everyone in a set of one person with one or more of the other arm, at "
             "the least total distance"
         )
-    each = f"{_number(asked.ratio)} {other} {_people(asked.ratio)} to each {focal} person"
+    if asked.ratio_limits is not None:
+        least, most = asked.ratio_limits
+        each = (
+            f"{_number(least)} to {_number(most)} {other} people to each {focal} person ({asked.ratio:g} on average, most to "
+            f"those with the most {other} people like them)"
+        )
+    else:
+        each = f"{_number(int(asked.ratio))} {other} {_people(int(asked.ratio))} to each {focal} person"
     if asked.method == "optimal":
         return (
             f"Optimal matching on {distance.words}: {each}, without replacement, as many as can be and of those the least total "
@@ -148,7 +158,7 @@ def describe_strata(
 def _describe_subset(asked: Asked, treated: BoolArray, kept: BoolArray, estimand: str) -> str:
     whole = "" if estimand == asked.estimand else f", not the {asked.estimand}"
     return (
-        f"Cardinality matching on the means of {', '.join(asked.columns)}: the most people who are balanced, {_number(asked.ratio)} "
+        f"Cardinality matching on the means of {', '.join(asked.columns)}: the most people who are balanced, {_number(int(asked.ratio))} "
         f"of the other arm to each. {int((treated & kept).sum()):,} of {int(treated.sum()):,} treated people and "
         f"{int((~treated & kept).sum()):,} of {int((~treated).sum()):,} controls are kept, so the estimand is the {estimand} "
         f"({MEANS[estimand]}){whole}. Weights: everyone kept counts 1, everyone else 0; the cluster is the person."
