@@ -92,12 +92,13 @@ class Columns:
         placeholder = np.zeros(len(self._data), dtype=bool)
         if series is None:
             return placeholder
-        values = self._as_float(role, column, series)
+        whole = isinstance(series.dtype, np.dtype) and series.dtype.kind in "bui"
+        values = series.to_numpy() if whole else self._as_float(role, column, series)
         if values is None:
             return placeholder
-        wrong = ~np.isin(values, (0.0, 1.0))
+        wrong = (values != 0) & (values != 1)
         self._rows(role, column, wrong, "is neither 0 nor 1", "Recode it to 0/1 or True/False.")
-        answer: BoolArray = values == 1.0
+        answer: BoolArray = values == 1
         if both and not wrong.any() and len(values):
             for arm, empty in (("1", not answer.any()), ("0", bool(answer.all()))):
                 if empty:

@@ -59,9 +59,9 @@ class Design:
 
     def __post_init__(self) -> None:
         # A caliper that drops treated people changes the question; the name says so from here on.
-        arms = {"ATT": (True,), "ATC": (False,), "ATE": (True, False)}.get(self.requested, ())
-        about = np.isin(self.treated, arms)
-        lost = bool((about & (self.weights == 0)).any())
+        dropped = self.weights == 0
+        about = {"ATT": self.treated, "ATC": ~self.treated, "ATE": True}.get(self.requested, False)
+        lost = bool((dropped & about).any())
         object.__setattr__(self, "estimand", FEASIBLE[self.requested] if lost else self.requested)
 
     @property

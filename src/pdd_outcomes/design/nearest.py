@@ -25,10 +25,11 @@ import numpy as np
 
 from ..core.columns import BoolArray, FloatArray, IntArray
 from ..core.compiled import compiled
+from .loops import column_extent
+from .shelf import Arm, Places, lay_out, middle_spread, sort_arm
 
 ALIKE = 1e-6
 ROUNDING = 1e-10
-NOBODY = np.inf  # the score of the wall between two strata: further than any caliper
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,151 +83,86 @@ def nearest_on_score(
     Rosenbaum & Rubin (1985) American Statistician 39:33-38. Austin (2014) Statistics in Medicine
     33:1057-1069, compares the orders.
     """
-    by_score = np.argsort(score).astype(np.int64)
-    by_stratum = _sort_within_strata(by_score, score, stratum)
-    rows = np.flatnonzero(focal).astype(np.int64)
-    members, start, value, place, queue = _lay_out(by_stratum, score, focal, stratum, len(rows))
-    x = score[rows]
-    near, grain = _resolution(score)
+    strata = int(stratum.max()) + 1
+    seekers, others = (sort_arm(arm, score, stratum, strata) for arm in (focal, ~focal))
+    shelf = lay_out(seekers, others)
+    near, grain = _resolution(score, seekers, others)
     reach = np.finfo(float).max if caliper is None else caliper + grain
-    partner = np.full((len(rows), ratio), -1, dtype=np.int64)
-    distance = np.full((len(rows), ratio), np.nan)
-    links = np.arange(len(value), dtype=np.int64)
-    wants = np.full(len(rows), ratio, dtype=np.int64) if wanted is None else wanted
-    shelf = (value, start, members, links, links.copy(), np.zeros(len(value), dtype=np.int64))
+    f = len(seekers.rows)
+    wants = np.full(f, ratio, dtype=np.int64) if wanted is None else wanted[seekers.order]
+    chosen = np.full((f, ratio), -1, dtype=np.int32)
+    away = np.full((f, ratio), np.nan)
+    links = np.arange(len(shelf.value), dtype=np.int32)
+    runs = (shelf.value, shelf.start, links, links.copy(), np.zeros_like(links))
     if order == "closest" and not replace:
-        by_rank = np.argsort(-x, kind="stable").astype(np.int64)
-        _closest_first(x, wants, place, by_rank, *shelf, reach, near, grain, partner, distance)
+        first = _largest_first(seekers.score, seekers.first)
+        _closest_first(first, seekers.score, wants, shelf.place, *runs, reach, near, grain, chosen, away)
     else:
-        turns = _turns(order, queue, x, stratum[rows], rng)
-        _in_turn(turns, x, wants, place, *shelf, replace, reach, near, grain, partner, distance)
+        turns = _turns(order, seekers, rng)
+        _in_turn(turns, seekers.score, wants, shelf.place, *runs, replace, reach, near, grain, chosen, away)
     if caliper is not None:
-        np.minimum(distance, caliper, out=distance)
-    return Chosen(rows, partner, distance)
+        np.minimum(away, caliper, out=away)
+    partner, distance = _by_row(seekers.order, chosen, away, others.rows, others.order)
+    return Chosen(seekers.rows, partner, distance)
 
 
-def _resolution(score: FloatArray) -> tuple[float, float]:
+def _resolution(score: FloatArray, seekers: Arm, others: Arm) -> tuple[float, float]:
     """The distances below which scores are the same score, and two distances are equal."""
-    low, high = np.quantile(score, [0.25, 0.75])
-    spread = min(float(score.std()), float(high - low) / 1.349)
+    sd = float(column_extent(score[:, None])[1][0])
+    spread = min(sd, middle_spread(seekers, others) / 1.349)
     return ALIKE * spread, max(ROUNDING * spread, np.finfo(float).tiny)
 
 
-def _turns(
-    order: str, queue: IntArray, x: FloatArray, stratum: IntArray, rng: np.random.Generator | None
-) -> IntArray:
-    """Focal slots in the order in which they choose; order across strata does not matter."""
+def _turns(order: str, seekers: Arm, rng: np.random.Generator | None) -> IntArray:
+    """Places in sorted order, in the order in which their people choose; order across strata does not matter."""
+    f = len(seekers.order)
     if order == "largest":
-        return _largest_first(queue, x, stratum)
+        return _largest_first(seekers.score, seekers.first)
     if order == "smallest":
-        return queue
-    if order == "random" and rng is not None:
-        return rng.permutation(len(queue)).astype(np.int64)
-    return np.arange(len(queue), dtype=np.int64)
+        return np.arange(f)
+    place = np.empty(f, dtype=np.int64)
+    place[seekers.order] = np.arange(f)
+    return place[rng.permutation(f)] if order == "random" and rng is not None else place
 
 
 @compiled
-def _sort_within_strata(by_score: IntArray, score: FloatArray, stratum: IntArray) -> IntArray:
-    """Rows sorted by stratum, then score, then row, from rows sorted by score alone."""
-    n = len(by_score)
-    begin = 0
-    for i in range(1, n + 1):
-        if i == n or score[by_score[i]] != score[by_score[begin]]:
-            if i - begin > 1:
-                by_score[begin:i].sort()
-            begin = i
-    strata = stratum.max() + 1
-    if strata == 1:
-        return by_score
-    at = np.zeros(strata + 1, np.int64)
-    for i in range(n):
-        at[stratum[i] + 1] += 1
-    for s in range(strata):
-        at[s + 1] += at[s]
-    sorted_rows = np.empty(n, np.int64)
-    for i in range(n):
-        s = stratum[by_score[i]]
-        sorted_rows[at[s]] = by_score[i]
-        at[s] += 1
-    return sorted_rows
-
-
-@compiled
-def _lay_out(
-    rows: IntArray, score: FloatArray, focal: BoolArray, stratum: IntArray, n_focal: int
-) -> tuple[IntArray, IntArray, FloatArray, IntArray, IntArray]:
-    """The available people on a shelf of runs of equal score, with a wall at each end of a stratum.
-
-    Returns members (m,) rows in shelf order; start (g + 1,) of each run's members; value (g,) of each
-    run; place (f,) the last run at or below each focal slot; queue (f,) focal slots by stratum, score, row.
-    """
-    n = len(rows)
-    slot = np.empty(n, np.int32)
-    at = 0
-    for i in range(n):
-        slot[i] = at
-        if focal[i]:
-            at += 1
-    most = n - n_focal + stratum.max() + 3
-    members = np.empty(n - n_focal, np.int64)
-    start = np.zeros(most + 1, np.int64)
-    value = np.empty(most, np.float64)
-    place, queue = np.empty(n_focal, np.int64), np.empty(n_focal, np.int64)
-    value[0] = NOBODY
-    runs, held, queued, first, waiting = 1, 0, 0, 0, 0
-    many = stratum.max() > 0
-    last_stratum, last_score = stratum[rows[0]], score[rows[0]]
-    for i in range(n + 1):
-        # One look at each row: they lie all over memory, and at ten million that is what takes the time.
-        row = rows[min(i, n - 1)]
-        here = stratum[row] if many else last_stratum
-        v = score[row]
-        if i == n or v != last_score or here != last_stratum:
-            if held > first:
-                value[runs], start[runs] = last_score, first
-                runs += 1
-            for q in range(waiting, queued):
-                place[queue[q]] = runs - 1
-            first, waiting = held, queued
-            if i == n or here != last_stratum:
-                value[runs], start[runs] = NOBODY, held
-                runs += 1
-            last_stratum, last_score = here, v
-        if i == n:
-            break
-        if focal[row]:
-            queue[queued] = slot[row]
-            queued += 1
-        else:
-            members[held] = row
-            held += 1
-    start[runs] = held
-    return members, start[: runs + 1], value[:runs], place, queue
-
-
-@compiled
-def _largest_first(queue: IntArray, x: FloatArray, stratum: IntArray) -> IntArray:
-    """The queue from its end, with slots of equal score in the same stratum still in row order."""
-    turned = np.empty(len(queue), np.int64)
-    end, out = len(queue), 0
-    while end > 0:
-        begin = end - 1
-        last = queue[begin]
-        while begin > 0 and x[queue[begin - 1]] == x[last] and stratum[queue[begin - 1]] == stratum[last]:
-            begin -= 1
-        for i in range(begin, end):
-            turned[out] = queue[i]
-            out += 1
-        end = begin
+def _largest_first(score: FloatArray, first: IntArray) -> IntArray:
+    """Each stratum from its end, with equal scores still in row order."""
+    turned = np.empty(len(score), np.int64)
+    out = 0
+    for s in range(len(first) - 2, -1, -1):
+        end = first[s + 1]
+        while end > first[s]:
+            begin = end - 1
+            while begin > first[s] and score[begin - 1] == score[end - 1]:
+                begin -= 1
+            for i in range(begin, end):
+                turned[out] = i
+                out += 1
+            end = begin
     return turned
 
 
 @compiled
-def _follow(link: IntArray, at: int) -> int:
+def _by_row(
+    order: IntArray, chosen: Places, away: FloatArray, others: IntArray, others_order: IntArray
+) -> tuple[IntArray, FloatArray]:
+    """Partners as rows of the data, and distances, for focal people in the order of their rows."""
+    partner, distance = np.full(chosen.shape, -1, np.int64), np.full(chosen.shape, np.nan)
+    for i in range(len(order)):
+        for r in range(chosen.shape[1]):
+            if chosen[i, r] >= 0:
+                partner[order[i], r] = others[others_order[chosen[i, r]]]
+                distance[order[i], r] = away[i, r]
+    return partner, distance
+
+
+@compiled
+def _follow(link: Places, at: int) -> int:
     """The end of a chain of links, each second one shortened on the way."""
     while link[at] != at:
         link[at] = link[link[at]]
-        at = link[at]
+        at = int(link[at])
     return at
 
 
@@ -235,8 +171,8 @@ def _look(
     x: float,
     place: int,
     value: FloatArray,
-    below: IntArray,
-    above: IntArray,
+    below: Places,
+    above: Places,
     reach: float,
     near: float,
     grain: float,
@@ -257,22 +193,20 @@ def _look(
 
 
 @compiled
-def _take(
-    run: int, start: IntArray, members: IntArray, below: IntArray, above: IntArray, used: IntArray
-) -> int:
-    """The next member of a run, which is unlinked when it was the last."""
-    row = int(members[start[run] + used[run]])
+def _take(run: int, start: Places, below: Places, above: Places, used: Places) -> int:
+    """The next member of a run, by place in the arm's order; the run is unlinked when it was the last."""
+    member = start[run] + used[run]
     used[run] += 1
     if start[run] + used[run] == start[run + 1]:
         below[run], above[run] = run - 1, run + 1
-    return row
+    return int(member)
 
 
 @compiled
 def _in_turn(
-    turns: IntArray, x: FloatArray, wants: IntArray, place: IntArray,
-    value: FloatArray, start: IntArray, members: IntArray, below: IntArray, above: IntArray, used: IntArray,
-    replace: bool, reach: float, near: float, grain: float, partner: IntArray, distance: FloatArray,
+    turns: IntArray, x: FloatArray, wants: IntArray, place: Places,
+    value: FloatArray, start: Places, below: Places, above: Places, used: Places,
+    replace: bool, reach: float, near: float, grain: float, partner: Places, distance: FloatArray,
 ) -> None:  # fmt: skip
     """Fill partner and distance (f, k), focal slots choosing in turn; round after round unless with replacement."""
     ratio = partner.shape[1]
@@ -287,7 +221,7 @@ def _in_turn(
                 run, d, _ = _look(x[i], place[i], value, below, above, reach, near, grain)
                 if run < 0:
                     break
-                partner[i, r + pick] = _take(run, start, members, below, above, used)
+                partner[i, r + pick] = _take(run, start, below, above, used)
                 distance[i, r + pick] = d
                 taken[pick] = run
                 found += 1
@@ -300,9 +234,9 @@ def _in_turn(
 
 @compiled
 def _closest_first(
-    x: FloatArray, wants: IntArray, place: IntArray, by_rank: IntArray,
-    value: FloatArray, start: IntArray, members: IntArray, below: IntArray, above: IntArray, used: IntArray,
-    reach: float, near: float, grain: float, partner: IntArray, distance: FloatArray,
+    by_rank: IntArray, x: FloatArray, wants: IntArray, place: Places,
+    value: FloatArray, start: Places, below: Places, above: Places, used: Places,
+    reach: float, near: float, grain: float, partner: Places, distance: FloatArray,
 ) -> None:  # fmt: skip
     """Fill partner and distance (f, k) by the closest pair of all that is left, round after round.
 
@@ -328,5 +262,5 @@ def _closest_first(
             if now > key:
                 heapq.heappush(heap, (now, who))
                 continue
-            partner[i, r] = _take(run, start, members, below, above, used)
+            partner[i, r] = _take(run, start, below, above, used)
             distance[i, r] = d
