@@ -2,6 +2,7 @@
 
 from .balance import Balance, balance
 from .design import AnalysisRows, Design, EffectiveSize, unadjusted
+from .estimated import ScoreModel
 from .match import match
 from .matched import Matched
 from .overlap import overlap_counts
@@ -18,6 +19,7 @@ __all__ = [
     "EffectiveSize",
     "Matched",
     "PropensityScore",
+    "ScoreModel",
     "Weighted",
     "balance",
     "common_support",

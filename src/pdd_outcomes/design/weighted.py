@@ -10,8 +10,11 @@ import pandas as pd
 
 from ..core.columns import FloatArray
 from ..core.errors import UsageError
+from ..core.formula import model_matrix
 from ..core.results import TIDY, Shown
 from .design import Design
+from .estimable import centre_and_scale
+from .estimated import ScoreModel
 from .propensity import PropensityScore
 from .views import Views
 from .words import MEANS
@@ -50,6 +53,8 @@ class Request:
     stabilise: bool
     trim: float | None
     moments: int
+    covariates: tuple[str, ...] | None = None
+    formula: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +81,31 @@ class Weighted(Design, Views, Shown):
     def propensity(self) -> PropensityScore | None:
         """The fitted propensity model, where the weights came from one."""
         return self.fitted
+
+    def score_model(self) -> ScoreModel:
+        """The score as estimating equations, for a variance that counts its chance too.
+
+        Raises
+        ------
+        UsageError
+            The weights are not a smooth function of a logistic score fitted here.
+        """
+        a = self.asked
+        if self.fitted is None or self.score is None or a.trim is not None:
+            why = (
+                "they are trimmed"
+                if a.trim is not None
+                else "their score was made elsewhere"
+                if a.method in ("ipw", "overlap", "matching")
+                else f"method={a.method!r} has no likelihood"
+            )
+            raise UsageError(
+                f"the chance in these weights cannot be counted by formula: {why}. Use `bootstrap`, which makes them anew."
+            )
+        matrix = model_matrix(self.source, covariates=a.covariates, formula=a.formula).values
+        centre, scale = centre_and_scale(np.ascontiguousarray(matrix))
+        columns = np.column_stack([np.ones(len(matrix)), (matrix - centre) / scale])
+        return ScoreModel(columns, self.treated, self.score, self.weights, self.requested, a.stabilise)
 
     @property
     def matching_score(self) -> FloatArray | None:

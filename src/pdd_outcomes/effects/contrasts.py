@@ -142,6 +142,8 @@ def hazard_row(
     except DataError as problem:
         return _missing(measure, "ratio", str(problem.problems[0]), keys), None
     variance = float(fit.covariance[0, 0])
+    if sample.score is not None:
+        variance = float(sample.variance(_own_influence(sample, fit, start)[:, None])[0, 0])
     unknown = within.one_cluster or variance <= NOUGHT * float(fit.naive_covariance[0, 0])
     row = _row(
         measure,
@@ -184,12 +186,17 @@ def contrast_influences(
     for name, (start, end) in [("hazard_ratio", whole), *(("hazard_ratio_interval", i) for i in intervals)]:
         _, fit = hazard_row(sample, start, end, 0.95, name)
         if fit is not None:
-            inside = np.flatnonzero(sample.time > start) if start > 0 else np.arange(len(sample.time))
-            beta = fit.residuals("dfbeta")
-            own = np.zeros(len(sample.time))
-            own[inside[beta.index.to_numpy()]] = beta.to_numpy(dtype=float)[:, 0]
-            found[name, end, start] = own
+            found[name, end, start] = _own_influence(sample, fit, start)
     return found
+
+
+def _own_influence(sample: Sample, fit: CoxFit, start: float) -> FloatArray:
+    """Influence (m,) of each row on the log hazard ratio after `start`; 0 for those who are not in it."""
+    inside = np.flatnonzero(sample.time > start) if start > 0 else np.arange(len(sample.time))
+    beta = fit.residuals("dfbeta")
+    own = np.zeros(len(sample.time))
+    own[inside[beta.index.to_numpy()]] = beta.to_numpy(dtype=float)[:, 0]
+    return own
 
 
 def _counts(sample: Sample, horizon: float) -> dict[str, int]:

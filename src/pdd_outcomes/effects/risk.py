@@ -13,7 +13,7 @@ from ..core.results import HypothesisTest, Shown, chi_square_test
 from ..core.sandwich import clustered_covariance
 from ..design import Design
 from .arms import arm_rows
-from .sample import check_people
+from .sample import check_people, score_model
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +41,9 @@ class RiskContrast(Shown):
         )
 
 
-def risk_contrast(design: Design, outcomes: pd.DataFrame, *, outcome: str) -> RiskContrast:
+def risk_contrast(
+    design: Design, outcomes: pd.DataFrame, *, outcome: str, estimated_weights: bool = False
+) -> RiskContrast:
     r"""Risks of a yes/no outcome in the two arms of a design, and what differs between them.
 
     The weighted mean of each arm; its robust variance is that of the saturated modified Poisson model (Zou 2004, American
@@ -52,13 +54,16 @@ def risk_contrast(design: Design, outcomes: pd.DataFrame, *, outcome: str) -> Ri
     ----------
     outcomes : rows as the design's data
     outcome : 0/1 column
+    estimated_weights : count the chance in the propensity score behind a design from `weight`, too (`ScoreModel`);
+        otherwise the weights are taken as given
 
     Raises
     ------
     UsageError, DataError
-        Rows that do not fit the design; an outcome that is not 0/1.
+        Rows that do not fit the design; an outcome that is not 0/1; weights whose chance cannot be counted.
     """
     y = _outcome(design, outcomes, outcome)
+    score = score_model(design, estimated_weights)
     rows = design.analysis_rows()
     treated, values, weight = design.treated[rows.row], y[rows.row], rows.weight
     risks, influence = np.zeros(2), np.zeros((len(values), 2))
@@ -71,6 +76,8 @@ def risk_contrast(design: Design, outcomes: pd.DataFrame, *, outcome: str) -> Ri
         total = weight[here].sum()
         risks[k] = (weight[here] * values[here]).sum() / total
         influence[here, k] = weight[here] * (values[here] - risks[k]) / total
+    if score is not None:
+        influence = score.corrected(influence)
     covariance = clustered_covariance(influence, rows.clusters)
     n = [len(np.unique(rows.row[treated == arm])) for arm in (True, False)]
     return RiskContrast(risks, covariance, design.estimand, n[0], n[1])

@@ -10,7 +10,7 @@ import pandas as pd
 from ..core.columns import BoolArray, Columns, FloatArray, IntArray
 from ..core.errors import UsageError
 from ..core.sandwich import clustered_covariance
-from ..design import Design
+from ..design import Design, ScoreModel, Weighted
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Sample:
     treated: BoolArray
     weight: FloatArray
     clusters: tuple[IntArray, ...]
+    score: ScoreModel | None = None
 
     def where(self, kept: BoolArray) -> Sample:
         """The rows of `kept` (m,) alone."""
@@ -52,8 +53,24 @@ class Sample:
         return any(len(np.unique(c)) < 2 for c in self.clusters)
 
     def variance(self, influence: FloatArray) -> FloatArray:
-        """Covariance (p, p) of estimates with influence (m, p), clustered as the design says."""
-        return clustered_covariance(influence, self.clusters)
+        """Covariance (p, p) of estimates with influence (m, p), clustered as the design says; with the score's chance."""
+        told = influence if self.score is None else self.score.corrected(influence)
+        return clustered_covariance(told, self.clusters)
+
+
+def score_model(design: Design, wanted: bool) -> ScoreModel | None:
+    """The design's score as estimating equations where its chance is to be counted.
+
+    Raises
+    ------
+    UsageError
+        The design has no such score.
+    """
+    if not wanted:
+        return None
+    if not isinstance(design, Weighted):
+        raise UsageError("estimated_weights=True is for a design from `weight`; for a match use `bootstrap`.")
+    return design.score_model()
 
 
 def check_people(design: Design, outcomes: pd.DataFrame) -> None:
@@ -72,7 +89,9 @@ def check_people(design: Design, outcomes: pd.DataFrame) -> None:
         )
 
 
-def outcome_sample(design: Design, outcomes: pd.DataFrame, time: str, event: str) -> Sample:
+def outcome_sample(
+    design: Design, outcomes: pd.DataFrame, time: str, event: str, estimated_weights: bool = False
+) -> Sample:
     """The design's rows with their times and events.
 
     Raises
@@ -94,4 +113,5 @@ def outcome_sample(design: Design, outcomes: pd.DataFrame, time: str, event: str
             )
     take.check()
     at = rows.row
-    return Sample(at, times[at], events[at], design.treated[at], rows.weight, rows.clusters)
+    score = score_model(design, estimated_weights)
+    return Sample(at, times[at], events[at], design.treated[at], rows.weight, rows.clusters, score)

@@ -127,6 +127,7 @@ def time_to_event(
     tau: float,
     intervals: Sequence[float] = (),
     level: float = 0.95,
+    estimated_weights: bool = False,
 ) -> TimeToEvent:
     """Effect of treatment on the time to an event, for the people and weights of a design.
 
@@ -142,6 +143,8 @@ def time_to_event(
     tau : restriction time of the mean event-free time
     intervals : cut points for interval hazard ratios, such as [91, 365]: hazards are rarely proportional
     level : of the intervals
+    estimated_weights : count the chance in the propensity score behind a design from `weight`, too (`ScoreModel`);
+        otherwise the weights are taken as given. The curves' bands take them as given either way.
 
     Returns
     -------
@@ -155,7 +158,7 @@ def time_to_event(
     """
     check_level(level)
     horizons, cuts = _check_times(at, tau, intervals)
-    sample = outcome_sample(design, outcomes, time, event)
+    sample = outcome_sample(design, outcomes, time, event, estimated_weights)
     _, fit = hazard_row(sample, 0.0, float(sample.time.max()), level, "hazard_ratio")
     return TimeToEvent(
         design.estimand,
