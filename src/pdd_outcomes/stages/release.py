@@ -83,8 +83,8 @@ def definitions(p: Protocol) -> list[str]:
         return []
     return [
         f"Diverted means referred within {c.grace_days} days of the incident, and follow-up starts on the day of the incident: "
-        "whoever reoffends, dies or leaves before a referral counts as not diverted, which favours diversion. A later "
-        "referral counts as not diverted too.",
+        "people who reoffend, die or leave in those days may miss a referral that they would have had, and then count as not "
+        "diverted, which favours diversion. A later referral counts as not diverted too.",
         f"A reoffence counts from its own day if it is proven within {c.waiting_days} days after the longest follow-up; what "
         "is proven later is not seen.",
     ]
