@@ -463,7 +463,16 @@ def person_findings(**changes: Any) -> Findings:
                 ]
             ),
             "quality": pd.DataFrame(
-                [{"table": "person", "rows_in": 1445, "rows_ok": 1445, "rows_quarantined": 0, "suppressed": ""}]
+                [
+                    {
+                        "table": "person",
+                        "rows_in": 1445,
+                        "rows_ok": 1445,
+                        "rows_superseded": 0,
+                        "rows_quarantined": 0,
+                        "suppressed": "",
+                    }
+                ]
             ),
             "register": register_frame(),
         },
@@ -686,6 +695,7 @@ def design_tables() -> dict[str, pd.DataFrame]:
                     "table": "disposals",
                     "rows_in": 61300,
                     "rows_ok": 61250,
+                    "rows_superseded": 0,
                     "rows_quarantined": 50,
                     "suppressed": "",
                 },
@@ -693,6 +703,7 @@ def design_tables() -> dict[str, pd.DataFrame]:
                     "table": "persons",
                     "rows_in": 52000,
                     "rows_ok": 52000,
+                    "rows_superseded": 0,
                     "rows_quarantined": np.nan,
                     "suppressed": "rows_quarantined",
                 },

@@ -258,6 +258,7 @@ def tables(seed: int = 1) -> dict[str, pd.DataFrame]:
                 "table": ["suspects", "outcomes"],
                 "rows_in": [6003, 888],
                 "rows_ok": [6000, 888],
+                "rows_superseded": [0, 0],
                 "rows_quarantined": [3, 0],
             }
         ),

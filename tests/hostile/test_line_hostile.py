@@ -50,7 +50,7 @@ def test_a_missing_folder(tmp_path: Path) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     folder = person_study(tmp_path)
     (folder / "data" / "person.csv").unlink()
-    assert "holds no .csv or .parquet file" in str(said(tmp_path))
+    assert "the folder holds no table" in str(said(tmp_path))
 
 
 def test_a_missing_column_is_named_with_the_nearest(tmp_path: Path) -> None:

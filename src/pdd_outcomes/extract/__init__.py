@@ -11,7 +11,7 @@ from ..core.errors import DataError, did_you_mean
 from ..protocol import Protocol
 from .contract import CONTRACT
 from .person_table import check_declared, validate_person_table
-from .read import find_table, read_text
+from .read import ENDINGS, find_table, read_text
 from .validate import Extract, validate
 
 __all__ = ["CONTRACT", "Extract", "read_extract"]
@@ -20,8 +20,8 @@ __all__ = ["CONTRACT", "Extract", "read_extract"]
 def read_extract(protocol: Protocol, folder: Path) -> Extract:
     """The study's tables, read from `folder` and checked.
 
-    Event tables are ``<table>.csv`` or ``<table>.parquet`` for each table of the contract; a person table is the one
-    file ``person.csv`` or ``person.parquet``.
+    Each table of the contract is a file of its name, CSV, Parquet, Excel, Stata or SPSS; a person table is the one file
+    ``person``, such as ``person.csv``.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def read_extract(protocol: Protocol, folder: Path) -> Extract:
     if protocol.data.shape == "person_table":
         path = find_table(folder, "person")
         if path is None:
-            raise DataError("person: the folder holds neither person.csv nor person.parquet.")
+            raise DataError(f"person: the folder holds no file person that ends in {', '.join(ENDINGS)}.")
         extract = validate_person_table(read_text(path), protocol)
         check_declared(extract.tables["person"], protocol)
         return extract

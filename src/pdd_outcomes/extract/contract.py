@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["text", "whole", "date"]
+Kind = Literal["text", "whole", "number", "date"]
 
 PROVEN = ("conviction", "caution", "reprimand", "warning")
 UNPROVEN = ("community_resolution", "no_further_action", "pending")
@@ -19,7 +19,7 @@ DRUG_GROUPS = ("drug", "possession_class_a", "possession_class_b", "possession_o
 class Column:
     """One column of the contract.
 
-    `required`: a blank is a breach. `needed_where`: a column of the same row, and the values with which a blank is a breach.
+    `optional`: the table may come without it, and is then read as if it were blank. `required`: a blank is a breach. `needed_where`: a column of the same row, and the values with which a blank is a breach.
     `allowed`: the only values. `refers`: 'table.column' that must hold the value, in a row that agrees on the columns
     of `agrees`. `not_before`: what this date may not precede: a column of the same row, or 'table.column' of the row that
     this one refers to.
@@ -36,6 +36,7 @@ class Column:
     refers: str = ""
     agrees: tuple[str, ...] = ()
     not_before: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,14 @@ class Table:
     beside: tuple[str, ...] = ()
 
     @property
+    def every(self) -> tuple[Column, ...]:
+        """Its columns, and the one that tells versions of a row apart."""
+        return (*self.columns, RECORDED)
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """Column names, in order."""
-        return tuple(c.name for c in self.columns)
+        """The columns that it must come with, in order."""
+        return tuple(c.name for c in self.columns if not c.optional)
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -66,6 +72,14 @@ _PERSON = Column(
     refers="persons.person_id",
 )
 _BIRTH = "persons.birth_date"
+RECORDED = Column(
+    "recorded_on",
+    "date",
+    "The day on which this version of the row was written. Of rows with one key the latest version counts, and the earlier "
+    "ones are put by as superseded.",
+    required=False,
+    optional=True,
+)
 
 CONTRACT: Mapping[str, Table] = {
     t.name: t
@@ -123,7 +137,22 @@ CONTRACT: Mapping[str, Table] = {
             (
                 Column("offence_id", "text", "The offence."),
                 _PERSON,
+                Column(
+                    "incident_id",
+                    "text",
+                    "The incident that it belongs to, where that is known: an offence of the index incident is no reoffence.",
+                    required=False,
+                    optional=True,
+                ),
                 Column("offence_date", "date", "The day it was committed.", not_before=_BIRTH),
+                Column(
+                    "report_date",
+                    "date",
+                    "The day it came to the notice of the police.",
+                    required=False,
+                    not_before="offence_date",
+                    optional=True,
+                ),
                 Column("offence_group", "text", "Its group; 'breach' for a breach of an order."),
                 Column("outcome_type", "text", "How it ended.", allowed=(*PROVEN, *UNPROVEN)),
                 Column(
@@ -134,7 +163,34 @@ CONTRACT: Mapping[str, Table] = {
                     needed_where=("outcome_type", PROVEN),
                     not_before="offence_date",
                 ),
+                Column(
+                    "severity",
+                    "number",
+                    "Its severity weight, such as days of the Cambridge Crime Harm Index or an ONS Crime Severity Score.",
+                    required=False,
+                    low=0,
+                    high=100_000,
+                    optional=True,
+                ),
             ),
+        ),
+        Table(
+            "custody",
+            "spell_id",
+            (
+                Column("spell_id", "text", "The spell in custody."),
+                _PERSON,
+                Column("start_date", "date", "The day of reception.", not_before=_BIRTH),
+                Column(
+                    "end_date",
+                    "date",
+                    "The day of release; blank if still in custody.",
+                    required=False,
+                    not_before="start_date",
+                ),
+                Column("kind", "text", "Why.", allowed=("remand", "sentence", "recall")),
+            ),
+            optional=True,
         ),
         Table(
             "contacts",
@@ -160,6 +216,25 @@ CONTRACT: Mapping[str, Table] = {
                 Column("episode_id", "text", "The episode of structured drug treatment."),
                 _PERSON,
                 Column("start_date", "date", "The day it started.", not_before=_BIRTH),
+                Column(
+                    "end_date",
+                    "date",
+                    "The day it ended; blank if it goes on.",
+                    required=False,
+                    not_before="start_date",
+                    optional=True,
+                ),
+            ),
+            optional=True,
+        ),
+        Table(
+            "hospital",
+            "episode_id",
+            (
+                Column("episode_id", "text", "The stay in hospital."),
+                _PERSON,
+                Column("admission_date", "date", "The day of admission.", not_before=_BIRTH),
+                Column("reason", "text", "Why, by group; 'drug_poisoning' for poisoning by drugs."),
             ),
             optional=True,
         ),

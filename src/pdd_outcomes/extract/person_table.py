@@ -10,7 +10,7 @@ import pandas as pd
 from ..core.errors import DataError, did_you_mean
 from ..protocol import Protocol
 from .read import EXACT
-from .validate import Breaches, Extract, check_limit, collect, quality_frame
+from .validate import Breaches, Extract, as_it_came, check_limit, collect, quality_frame
 
 NUMBER = r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?"
 STRAY = 0.05  # of the values of a column: fewer words than this among numbers are mistakes
@@ -65,7 +65,7 @@ def validate_person_table(
         problems.append("person: the table has no rows.")
     if problems:
         raise DataError(problems)
-    breaches = Breaches("person", len(raw))
+    breaches = Breaches("person", raw)
     raw = raw.reset_index(drop=True)
     if plan.id is not None:
         breaches.add((raw[plan.id] == "").to_numpy(), plan.id, "is blank")
@@ -95,6 +95,7 @@ def validate_person_table(
         {"person": table},
         collect([breaches.frame()]),
         quality_frame({"person": len(raw)}, {"person": len(table)}),
+        {"person": as_it_came(raw, breaches.bad)} if breaches.bad.any() else {},
     )
     check_limit(extract, protocol.data.quarantine_limit if quarantine_limit is None else quarantine_limit)
     return extract

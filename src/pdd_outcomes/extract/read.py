@@ -11,22 +11,23 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import DataError
+from .programs import EXCEL, SPSS, STATA, as_text, read_program
 
-ENDINGS = (".csv", ".parquet")
+ENDINGS = (".csv", ".parquet", *EXCEL, STATA, SPSS)
 EXACT = 2.0**53  # beyond it a double no longer holds every whole number
 
 
 def find_table(folder: Path, name: str) -> Path | None:
-    """The file of that table: ``name.csv`` or ``name.parquet``; None where there is neither.
+    """The file of that table, such as ``name.csv`` or ``name.parquet``; None where there is none.
 
     Raises
     ------
     DataError
-        There are both, and one would have to be guessed.
+        There is more than one, and one would have to be guessed.
     """
     found = [folder / f"{name}{ending}" for ending in ENDINGS if (folder / f"{name}{ending}").is_file()]
     if len(found) > 1:
-        raise DataError(f"{name}: both {found[0].name} and {found[1].name} are there. Remove one.")
+        raise DataError(f"{name}: both {found[0].name} and {found[1].name} are there. Keep one.")
     return found[0] if found else None
 
 
@@ -38,7 +39,13 @@ def read_text(path: Path) -> pd.DataFrame:
     DataError
         The file cannot be read as a table, or a column has no name of its own: what is wrong and what to do.
     """
-    return _parquet(path) if path.suffix == ".parquet" else _csv(path)
+    if path.suffix == ".csv":
+        return _csv(path)
+    if path.suffix == ".parquet":
+        return _parquet(path)
+    header, columns = read_program(path)
+    names = _names(path, header)
+    return pd.DataFrame({name: pd.Series(list(as_text(c)), dtype=str) for name, c in zip(names, columns)})
 
 
 def _csv(path: Path) -> pd.DataFrame:

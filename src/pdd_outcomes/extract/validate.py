@@ -1,7 +1,9 @@
-"""Tables against the contract: a row that breaks a rule is quarantined with table, row, column and rule.
+"""Tables against the contract: a row that breaks a rule is quarantined with table, row, column, masked value and rule.
 
-No value is repeated. A row number counts data rows from 1 (in a CSV file the line is one more). Of exact duplicates
-the first is kept; rows that share a key and differ are all quarantined, because one would have to be guessed.
+No value is repeated: a mask shows its form alone, 9 for a digit and a or A for a letter. A row number counts data rows from
+1 (in a CSV file the line is one more). Of exact duplicates the first is kept. Of rows that share a key, those with an earlier
+`recorded_on` are superseded by the latest; where the latest differ too, all of them are quarantined, because one would
+have to be guessed.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import pandas as pd
 
 from ..core.columns import BoolArray
 from ..core.errors import DataError, did_you_mean
-from .contract import CONTRACT, Column, Table
+from .contract import CONTRACT, RECORDED, Column, Table
 
 EARLIEST = np.datetime64("1900-01-02")  # 1 January 1900 is a spreadsheet's way of saying that it does not know
 
@@ -28,21 +30,25 @@ class Extract:
     Attributes
     ----------
     tables : typed frames, the rows that break no rule
-    quarantine : table, row, column, rule; a line for every breach
-    quality : table, rows_in, rows_ok, rows_quarantined; rows_in is the sum of the other two
+    quarantine : table, row, column, value (masked), rule; a line for every breach
+    quality : table, rows_in, rows_ok, rows_superseded, rows_quarantined; rows_in is the sum of the other three
+    rejected : the rows that were quarantined, by table, as they came, with their row numbers
     """
 
     tables: dict[str, pd.DataFrame] = field(repr=False)
     quarantine: pd.DataFrame = field(repr=False)
     quality: pd.DataFrame
+    rejected: dict[str, pd.DataFrame] = field(repr=False, default_factory=dict)
 
 
 class Breaches:
-    """Collects breaches of one table."""
+    """Collects breaches of one table; `frame` is its text, from which masks are made."""
 
-    def __init__(self, table: str, rows: int) -> None:
+    def __init__(self, table: str, frame: pd.DataFrame) -> None:
         self.table = table
-        self.bad = np.zeros(rows, dtype=bool)
+        self._text = frame
+        self.bad = np.zeros(len(frame), dtype=bool)
+        self.superseded = np.zeros(len(frame), dtype=bool)
         self.parts: list[pd.DataFrame] = []
 
     def add(self, where: BoolArray, column: str, rule: str) -> None:
@@ -50,13 +56,28 @@ class Breaches:
         rows = np.flatnonzero(where)
         if len(rows):
             self.bad[rows] = True
+            value = masked(self._text[column].iloc[rows]) if column in self._text else ""
             self.parts.append(
-                pd.DataFrame({"table": self.table, "row": rows + 1, "column": column, "rule": rule})
+                pd.DataFrame(
+                    {"table": self.table, "row": rows + 1, "column": column, "value": value, "rule": rule}
+                )
             )
+
+    @property
+    def kept(self) -> BoolArray:
+        """Rows that are neither quarantined nor superseded."""
+        return ~(self.bad | self.superseded)
 
     def frame(self) -> pd.DataFrame:
         """All of them, in the order of the rows."""
         return collect(self.parts)
+
+
+def masked(text: pd.Series[str]) -> np.ndarray:
+    """The form of each value and nothing of it: digits as 9, letters as a and A, the first 24 places."""
+    form = text.str.slice(0, 24).str.replace(r"[0-9]", "9", regex=True)
+    form = form.str.replace(r"[^\W\d_a-z]", "A", regex=True).str.replace(r"[a-z]", "a", regex=True)
+    return form.str.replace(r"[^ -~]", "?", regex=True).to_numpy(dtype=object)
 
 
 def collect(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -66,6 +87,7 @@ def collect(parts: list[pd.DataFrame]) -> pd.DataFrame:
             "table": pd.Series(dtype=str),
             "row": pd.Series(dtype="int64"),
             "column": pd.Series(dtype=str),
+            "value": pd.Series(dtype=str),
             "rule": pd.Series(dtype=str),
         }
     )
@@ -98,30 +120,50 @@ def validate(
     breaches: dict[str, Breaches] = {}
     for name, table in CONTRACT.items():
         frame = raw.get(name, pd.DataFrame(columns=list(table.names), dtype=str))
-        breaches[name] = Breaches(name, len(frame))
+        breaches[name] = Breaches(name, frame)
         typed[name] = _typed(frame, table, breaches[name], np.datetime64(cut))
-        _keys(frame, table, breaches[name])
+        _keys(frame, typed[name], table, breaches[name])
     for table in CONTRACT.values():
         _references(typed, table, breaches)
         _order(typed, table, breaches)
-    tables = {name: frame.loc[~breaches[name].bad].reset_index(drop=True) for name, frame in typed.items()}
-    quality = quality_frame({n: len(f) for n, f in typed.items()}, {n: len(f) for n, f in tables.items()})
-    extract = Extract(tables, collect([b.frame() for b in breaches.values()]), quality)
+    tables = {
+        name: frame.loc[~(b.bad | b.superseded)].drop(columns=RECORDED.name).reset_index(drop=True)
+        for (name, frame), b in zip(typed.items(), breaches.values())
+    }
+    quality = quality_frame(
+        {n: len(f) for n, f in typed.items() if n in raw or not CONTRACT[n].optional},
+        {n: len(f) for n, f in tables.items()},
+        {n: int((b.superseded & ~b.bad).sum()) for n, b in breaches.items()},
+    )
+    rejected = {n: as_it_came(raw[n], b.bad) for n, b in breaches.items() if b.bad.any()}
+    extract = Extract(tables, collect([b.frame() for b in breaches.values()]), quality, rejected)
     check_limit(extract, quarantine_limit)
     return extract
 
 
-def quality_frame(rows_in: Mapping[str, int], rows_ok: Mapping[str, int]) -> pd.DataFrame:
+def as_it_came(frame: pd.DataFrame, bad: BoolArray) -> pd.DataFrame:
+    """The rows of `bad`, as text, with the number that each has in its file."""
+    rows = np.flatnonzero(bad)
+    made = frame.iloc[rows].reset_index(drop=True)
+    made.insert(0, "row_in_file", rows + 1)
+    return made
+
+
+def quality_frame(
+    rows_in: Mapping[str, int], rows_ok: Mapping[str, int], superseded: Mapping[str, int] | None = None
+) -> pd.DataFrame:
     """The account of rows by table."""
     names = list(rows_in)
     kept = [rows_ok[n] for n in names]
     came = [rows_in[n] for n in names]
+    old = [(superseded or {}).get(n, 0) for n in names]
     return pd.DataFrame(
         {
             "table": names,
             "rows_in": came,
             "rows_ok": kept,
-            "rows_quarantined": [i - k for i, k in zip(came, kept)],
+            "rows_superseded": old,
+            "rows_quarantined": [i - k - o for i, k, o in zip(came, kept, old)],
         }
     )
 
@@ -167,14 +209,17 @@ def _check_shape(raw: Mapping[str, pd.DataFrame], *, allow_empty: bool) -> None:
 
 def _typed(frame: pd.DataFrame, table: Table, breaches: Breaches, cut: np.datetime64) -> pd.DataFrame:
     made = pd.DataFrame(index=pd.RangeIndex(len(frame)))
-    for column in table.columns:
-        text = frame[column.name].reset_index(drop=True)
+    for column in table.every:
+        absent = column.optional and column.name not in frame
+        text = (
+            pd.Series("", index=made.index, dtype=str) if absent else frame[column.name].reset_index(drop=True)
+        )
         blank = (text == "").to_numpy()
         if column.required:
             breaches.add(blank, column.name, "is blank")
         made[column.name] = _parse(text, blank, column, breaches, cut)
     for column in table.columns:
-        if column.not_before in table.names:
+        if column.not_before and "." not in column.not_before:
             early = (made[column.name] < made[column.not_before]).to_numpy()
             breaches.add(early, column.name, f"is before {column.not_before}")
         if column.needed_where is not None:
@@ -210,6 +255,8 @@ def _parse(
             outside = ((number < low) | (number > high)).fillna(False)
             breaches.add(outside.to_numpy(dtype=bool), column.name, f"is not between {low} and {high}")
         return number
+    if column.kind == "number":
+        return _parse_number(text, blank, column, breaches)
     shaped = text.str.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").to_numpy(dtype=bool)
     breaches.add(~blank & ~shaped, column.name, "is not a date written as 2020-01-31")
     day = pd.to_datetime(text.where(shaped), format="%Y-%m-%d", errors="coerce").astype("datetime64[s]")
@@ -219,14 +266,34 @@ def _parse(
     return day
 
 
-def _keys(frame: pd.DataFrame, table: Table, breaches: Breaches) -> None:
-    content = frame[list(table.names)]
+def _parse_number(text: pd.Series[str], blank: BoolArray, column: Column, breaches: Breaches) -> pd.Series[Any]:
+    decimal = text.str.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?").to_numpy(dtype=bool)
+    breaches.add(~blank & ~decimal, column.name, "is not a number")
+    number = pd.to_numeric(text.where(decimal), errors="raise").astype("float64")
+    if column.low is not None and column.high is not None:
+        outside = ((number < column.low) | (number > column.high)).to_numpy(dtype=bool)
+        breaches.add(outside, column.name, f"is not between {column.low} and {column.high}")
+    return number
+
+
+def _keys(frame: pd.DataFrame, typed: pd.DataFrame, table: Table, breaches: Breaches) -> None:
+    content = frame[[c.name for c in table.every if c.name in frame]]
     again = content.duplicated(keep="first").to_numpy()
     breaches.add(again, table.key, "is an exact duplicate of an earlier row")
     distinct = ~again
     clash = np.zeros(len(frame), dtype=bool)
     keys = content.loc[distinct, list(table.identity)]
-    clash[np.flatnonzero(distinct)] = keys.duplicated(keep=False).to_numpy()
+    there = np.flatnonzero(distinct)
+    shared = there[keys.duplicated(keep=False).to_numpy()]
+    if len(shared):
+        # The latest version counts where one is the latest; undated versions are older than any dated one.
+        written = typed[RECORDED.name].to_numpy()[shared].astype("datetime64[s]").astype(np.int64)
+        group = content.iloc[shared].groupby(list(table.identity), sort=False)
+        code = group.ngroup().to_numpy()
+        latest = written == pd.Series(written).groupby(code).transform("max").to_numpy()
+        alone = pd.Series(latest).groupby(code).transform("sum").to_numpy() == 1
+        breaches.superseded[shared[~latest]] = True
+        clash[shared[latest & ~alone]] = True
     breaches.add(clash & (frame[table.key] != "").to_numpy(), table.key, "is the key of rows that differ")
 
 
@@ -235,8 +302,11 @@ def _references(typed: Mapping[str, pd.DataFrame], table: Table, breaches: Mappi
         if not column.refers:
             continue
         other, name = column.refers.split(".")
-        known = typed[other].loc[~breaches[other].bad]
-        missing = ~typed[table.name][column.name].isin(known[name]).to_numpy() & ~breaches[table.name].bad
+        known = typed[other].loc[breaches[other].kept]
+        there = (typed[table.name][column.name] != "").to_numpy()
+        missing = (
+            ~typed[table.name][column.name].isin(known[name]).to_numpy() & there & ~breaches[table.name].bad
+        )
         breaches[table.name].add(missing, column.name, f"is not among the kept rows of {column.refers}")
         if column.agrees:
             place = _place(typed[table.name], known, (column.name, *column.agrees), (name, *column.agrees))
@@ -253,7 +323,7 @@ def _order(typed: Mapping[str, pd.DataFrame], table: Table, breaches: Mapping[st
             continue
         other, day = column.not_before.split(".")
         link = next(c for c in table.columns if c.refers.startswith(f"{other}."))
-        known = typed[other].loc[~breaches[other].bad].reset_index(drop=True)
+        known = typed[other].loc[breaches[other].kept].reset_index(drop=True)
         names = (link.refers.split(".")[1], *link.agrees)
         place = _place(typed[table.name], known, (link.name, *link.agrees), names)
         floor = known[day].reindex(place).to_numpy()  # a place of -1 has no date, and breaks no rule here

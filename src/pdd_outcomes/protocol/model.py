@@ -49,7 +49,7 @@ class Data(Part):
     """What comes in, from where, and which days it covers."""
 
     shape: Literal["event_tables", "person_table"]
-    source: Annotated[str, StringConstraints(pattern=r"^(folder|public|synthetic):\s*\S.*$")]
+    source: Annotated[str, StringConstraints(pattern=r"^(folder|database|public|synthetic):\s*\S.*$")]
     seed: Count = 0
     starts: Day | None = None
     cut: Day | None = None

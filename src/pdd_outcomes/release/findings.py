@@ -143,7 +143,8 @@ truth
     analysis text key | group text key | outcome text key | measure text key | horizon_days number setting
     estimate number synthetic_truth
 quality
-    table text key | rows_in whole total | rows_ok whole count | rows_quarantined whole count | suppressed text marks
+    table text key | rows_in whole total | rows_ok whole count | rows_superseded whole count
+    rows_quarantined whole count | suppressed text marks
 register
     output text key | table text key | rule text text | rows whole tally | cells_suppressed whole tally
     decision text text | detail text text

@@ -103,12 +103,15 @@ def release_overlap(raw: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 
 
 def release_quality(raw: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Rows of the extract, accepted and quarantined; rows in are their released sum."""
-    given, ok, bad = (raw[c].to_numpy(dtype=float) for c in ("rows_in", "rows_ok", "rows_quarantined"))
-    refuse_where(_apart(ok + bad, given), "quality", "rows_ok + rows_quarantined is not rows_in")
+    """Rows of the extract, accepted, superseded by a later version and quarantined; rows in are their released sum."""
+    names = ("rows_ok", "rows_superseded", "rows_quarantined")
+    given = raw["rows_in"].to_numpy(dtype=float)
+    counts = [raw[name].to_numpy(dtype=float) for name in names]
+    refuse_where(_apart(np.sum(counts, axis=0), given), "quality", f"{' + '.join(names)} is not rows_in")
     frame = raw.copy()
-    parts = [shown(x, small(x, settings.threshold), settings.rounding) for x in (ok, bad)]
-    frame["rows_ok"], frame["rows_quarantined"] = parts
+    parts = [shown(x, small(x, settings.threshold), settings.rounding) for x in counts]
+    for name, part in zip(names, parts):
+        frame[name] = part
     frame["rows_in"] = total_or_hidden(sum_of_shown(*parts), given, settings.threshold)
     return frame
 

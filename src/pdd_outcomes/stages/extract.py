@@ -22,6 +22,8 @@ def run(bench: Workbench) -> None:
         bench.write(f"{name}.parquet", table)
     bench.write("quarantine.csv", extract.quarantine)
     bench.write("quality.csv", extract.quality)
+    for name, rows in extract.rejected.items():
+        bench.write(f"quarantined_{name}.csv", rows)
 
 
 def _inputs(bench: Workbench) -> dict[str, str]:

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..core.errors import DataError
+from ..extract import CONTRACT
+from ..extract.programs import copy_database
+from ..extract.read import ENDINGS
 from .files import canonical_json, sha256_file
 from .runner import Workbench
 from .study import Study
 
-TABLES = (".csv", ".parquet")
+DATABASE = "database:"
 
 
 def source_folder(study: Study) -> Path:
@@ -25,7 +28,11 @@ def files_sent(study: Study) -> dict[str, str]:
         return {}
     folder = source_folder(study)
     found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {p.name: sha256_file(p) for p in found if p.suffix in TABLES}
+    return {p.name: sha256_file(p) for p in found if p.suffix in ENDINGS}
+
+
+def _tables(shape: str) -> tuple[str, ...]:
+    return tuple(CONTRACT) if shape == "event_tables" else ("person",)
 
 
 def runner(provider: Callable[[str, int, Path], None]) -> Callable[[Workbench], None]:
@@ -39,12 +46,19 @@ def runner(provider: Callable[[str, int, Path], None]) -> Callable[[Workbench], 
                 raise DataError(
                     f"data.source: there is no folder {data.source.removeprefix('folder:').strip()!r}. Make it, or mend the protocol."
                 )
+        elif data.source.startswith(DATABASE):
+            copy_database(data.source.removeprefix(DATABASE).strip(), _tables(data.shape), bench.folder)
+            folder = bench.folder
         else:
             provider(data.source, data.seed, bench.folder)
             folder = bench.folder
-        files = sorted(p for p in folder.iterdir() if p.suffix in TABLES)
+        files = sorted(p for p in folder.iterdir() if p.suffix in ENDINGS)
         if not files:
-            raise DataError(f"data.source={data.source!r}: the folder holds no {' or '.join(TABLES)} file.")
+            kind = "database" if data.source.startswith(DATABASE) else "folder"
+            raise DataError(
+                f"data.source: the {kind} holds no table. Its tables must be called {', '.join(_tables(data.shape))}"
+                + (f", and be files that end in {', '.join(ENDINGS)}." if kind == "folder" else ".")
+            )
         bench.write_text("inputs.json", canonical_json({p.name: sha256_file(p) for p in files}))
 
     return run

@@ -136,16 +136,19 @@ def _always(reading: Reading) -> list[str]:
 
 
 def quality_table(reading: Reading) -> str:
-    """Rows of the extract that were accepted and quarantined."""
+    """Rows of the extract that were accepted, superseded by a later version, and quarantined."""
     frame = reading["quality"]
     if frame.empty:
         return ""
-    shown = [cells(frame, c, formats.count) for c in ("rows_in", "rows_ok", "rows_quarantined")]
+    shown = [
+        cells(frame, c, formats.count) for c in ("rows_in", "rows_ok", "rows_superseded", "rows_quarantined")
+    ]
     rows = [list(row) for row in zip(map(str, frame["table"]), *shown)]
     columns = [
         Column("Table"),
         Column("Rows in", "count"),
         Column("Accepted", "count"),
+        Column("Superseded", "count"),
         Column("Quarantined", "count"),
     ]
     return table("The extract as it came", columns, rows, id="tbl-quality")
