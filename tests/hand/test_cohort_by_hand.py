@@ -355,7 +355,7 @@ def test_a_person_comes_out_as_worked_by_hand(name: str, cohort: pd.DataFrame) -
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_an_outcome_comes_out_as_worked_by_hand(name: str, outcomes: pd.DataFrame) -> None:
     for outcome, (time, event) in OUTCOMES[name][1].items():
-        assert list(outcomes.loc[[(name, outcome)]].iloc[0]) == [time, event]
+        assert list(outcomes.loc[[(name, outcome)], ["time", "event"]].iloc[0]) == [time, event]
 
 
 EXCLUDED: dict[str, tuple[Someone, str]] = {

@@ -226,7 +226,8 @@ def test_new_names_for_people_only_rename_them(world: World) -> None:
         for n, t in world.tables.items()
     }
     found = build_cohort(plan(), tables)
-    expected = world.cohort.people.assign(subject=world.cohort.people["subject"].map(other))
+    renamed = world.cohort.people["subject"].map(other)
+    expected = world.cohort.people.assign(subject=renamed, person=renamed)
     pd.testing.assert_frame_equal(found.people, expected.sort_values("subject", ignore_index=True))
     pd.testing.assert_frame_equal(found.flow, world.cohort.flow)
     outcomes = build_outcomes(plan(), tables, found.people)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
 from ..core.errors import DataError
-from ..extract.engine import Engine
+from ..extract.engine import Backend, Engine
 from ..protocol import Protocol
+from .clock import note_left_out, time_zero
 from .flow import Flow
 from .history import covariates, exposure
 from .index_event import index_incidents
-from .outcomes import COLUMNS, event_outcomes, follow_up_days
+from .outcomes import COLUMNS, event_outcomes
+
+Tables = Mapping[str, pd.DataFrame | Path]
 
 PEOPLE = (
     "subject",
+    "person",
     "force",
     "scheme",
     "diverted",
@@ -31,7 +36,10 @@ PEOPLE = (
     "prior_offences",
     "prior_drug_offences",
     "first_time",
+    "last_offence",
+    "days_since_last_offence",
     "prior_treatment",
+    "prior_custody",
     "follow_up_days",
 )
 
@@ -44,8 +52,13 @@ class Cohort:
     flow: pd.DataFrame
 
 
-def build_cohort(protocol: Protocol, tables: Mapping[str, pd.DataFrame]) -> Cohort:
+def build_cohort(protocol: Protocol, tables: Tables, *, backend: Backend = "duckdb") -> Cohort:
     """The cohort of the study.
+
+    Parameters
+    ----------
+    tables : the extract's clean tables, as frames or, where they are large, as Parquet files
+    backend : "duckdb" or "spark", which give the same rows
 
     Raises
     ------
@@ -53,9 +66,9 @@ def build_cohort(protocol: Protocol, tables: Mapping[str, pd.DataFrame]) -> Coho
         Nobody is eligible.
     """
     cohort = (
-        _from_events(protocol, tables)
+        _from_events(protocol, tables, backend)
         if protocol.data.shape == "event_tables"
-        else _from_person_table(protocol, tables["person"])
+        else _from_person_table(protocol, _frame(tables["person"]))
     )
     if cohort.people.empty:
         said = "; ".join(
@@ -68,14 +81,19 @@ def build_cohort(protocol: Protocol, tables: Mapping[str, pd.DataFrame]) -> Coho
 
 
 def build_outcomes(
-    protocol: Protocol, tables: Mapping[str, pd.DataFrame], people: pd.DataFrame
+    protocol: Protocol, tables: Tables, people: pd.DataFrame, *, backend: Backend = "duckdb"
 ) -> pd.DataFrame:
-    """Outcomes of everyone in the cohort: person, outcome, time (in the protocol's unit, above 0), event (0 or 1)."""
+    """Outcomes of everyone in the cohort: subject, outcome, time (in the protocol's unit, above 0), event (0 or 1).
+
+    From event tables also `status_time` and `status`, which tell what ended the time first: the event, a death, a long spell
+    in custody, or nothing (censored).
+    """
     if protocol.data.shape == "event_tables":
-        return event_outcomes(protocol, dict(tables), people)
+        return event_outcomes(protocol, dict(tables), people, backend)
     plan = protocol.person_table
     assert plan is not None
-    table = tables["person"].assign(subject=_identity(protocol, tables["person"]))
+    person = _frame(tables["person"])
+    table = person.assign(subject=_identity(protocol, person))
     table = people[["subject"]].merge(table, on="subject", validate="one_to_one")
     event = table[plan.event.column].astype(str).isin([str(v) for v in plan.event.values])
     parts = [
@@ -92,16 +110,26 @@ def build_outcomes(
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 
-def _from_events(protocol: Protocol, tables: Mapping[str, pd.DataFrame]) -> Cohort:
-    with Engine(tables) as engine:
+def _from_events(protocol: Protocol, tables: Tables, backend: Backend) -> Cohort:
+    assert protocol.cohort is not None
+    columns = [*(c for c in PEOPLE if c != "diverted"), *(h.id for h in protocol.cohort.histories)]
+    with Engine(tables, backend=backend) as engine:
         index, flow = index_incidents(engine, protocol)
-        wide = exposure(engine, protocol, covariates(engine, protocol, index))
-        wide = wide.mutate(follow_up_days=follow_up_days(protocol, wide))
-        wide = wide.rename(subject="person_id", index_date="incident_date", index_incident="incident_id")
-        people = engine.run(wide.select([c for c in PEOPLE if c != "diverted"]), ["subject"])
+        timed = time_zero(engine, protocol, exposure(engine, protocol, index))
+        timed = engine.keep(timed)
+        note_left_out(engine, protocol, timed, flow)
+        kept = timed.filter(timed.left_out == "").drop("left_out")
+        wide = covariates(engine, protocol, kept)
+        people = engine.run(
+            wide.rename(person="person_id", index_incident="incident_id").select(columns), ["subject"]
+        )
     diverted = people["disposal"].map({"diverted": 1, "comparator": 0}).astype("Int64")
     people.insert(PEOPLE.index("diverted"), "diverted", diverted)
-    return Cohort(people, flow)
+    return Cohort(people, flow.frame())
+
+
+def _frame(table: pd.DataFrame | Path) -> pd.DataFrame:
+    return pd.read_parquet(table) if isinstance(table, Path) else table
 
 
 def _identity(protocol: Protocol, table: pd.DataFrame) -> pd.Series[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import ibis
-import pandas as pd
 
 from ..extract.engine import Engine
 from ..protocol import Protocol
@@ -35,6 +34,7 @@ def classified(engine: Engine, protocol: Protocol) -> Any:
     plan = protocol.cohort
     assert plan is not None
     incidents, persons, exits = engine["disposals"], engine["persons"], engine["exits"]
+    alone = plan.index == "first"
     left = exits.group_by("person_id").agg(exit_date=exits.exit_date.min())
     joined = (
         incidents.inner_join(persons, "person_id")
@@ -58,17 +58,21 @@ def classified(engine: Engine, protocol: Protocol) -> Any:
     return ranked.mutate(
         reason=ibis.cases(
             (ranked.fails != "", ranked.fails),
-            (ranked["rank"] > 0, "later"),
+            ((ranked["rank"] > 0) & alone, "later"),
             else_="index",
-        )
+        ),
+        # A person is a subject once, or once for each index incident.
+        subject=ranked.person_id if alone else ranked.person_id + " " + ranked.incident_id,
     ).drop("fails", "rank")
 
 
-def index_incidents(engine: Engine, protocol: Protocol) -> tuple[Any, pd.DataFrame]:
-    """Index incidents (an expression, one row a person) and the flow from incidents to people."""
-    every = classified(engine, protocol)
+def index_incidents(engine: Engine, protocol: Protocol) -> tuple[Any, Flow]:
+    """Index incidents (an expression, one row a subject) and the flow from incidents to subjects."""
+    assert protocol.cohort is not None
+    every = engine.keep(classified(engine, protocol))
     counts = engine.run(every.group_by("reason").agg(n=every.count()), ["reason"]).set_index("reason")["n"]
     flow = Flow("cohort", int(counts.sum()))
     for reason, label, rule in REASONS:
-        flow.exclude(label, rule, int(counts.get(reason, 0)))
-    return every.filter(every.reason == "index").drop("reason"), flow.frame()
+        if reason != "later" or protocol.cohort.index == "first":
+            flow.exclude(label, rule, int(counts.get(reason, 0)))
+    return every.filter(every.reason == "index").drop("reason"), flow

@@ -43,7 +43,9 @@ def as_text(values: Iterable[Any]) -> Iterator[str]:
             yield value.isoformat()
         elif isinstance(value, (bool, np.bool_)):
             yield "1" if value else "0"
-        elif isinstance(value, (float, np.floating)) and float(value).is_integer() and abs(float(value)) < 2**53:
+        elif (
+            isinstance(value, (float, np.floating)) and float(value).is_integer() and abs(float(value)) < 2**53
+        ):
             yield str(int(value))
         else:
             yield str(value).strip()

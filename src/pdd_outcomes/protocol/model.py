@@ -107,6 +107,17 @@ class Diverted(Part):
     contact: Text = "referred"
 
 
+class History(Part):
+    """A covariate from a person's records of the last `days` before the incident: how many, or whether any."""
+
+    id: Ident
+    label: Text
+    records: Literal["offences", "treatments", "custody", "hospital"] = "offences"
+    groups: tuple[Text, ...] = ()
+    days: Annotated[Whole, Field(ge=1, le=36525)]
+    measure: Literal["count", "ever"] = "count"
+
+
 class CohortPlan(Part):
     """Who is in, when their clock starts, and what they are compared with."""
 
@@ -116,7 +127,10 @@ class CohortPlan(Part):
     lookback_days: Days
     grace_days: Days = 90
     waiting_days: Days = 183
-    clock: Literal["incident"] = "incident"
+    clock: Literal["incident", "disposal", "landmark"] = "incident"
+    index: Literal["first", "every"] = "first"
+    long_custody_days: Annotated[Whole, Field(ge=1, le=36525)] = 183
+    histories: tuple[History, ...] = ()
     diverted: Diverted = Diverted()
     comparator: Comparator
 
@@ -126,8 +140,10 @@ class Outcome(Part):
 
     id: Ident
     label: Text
-    kind: Literal["proven", "treatment_entry", "column"]
+    kind: Literal["proven", "recorded", "custody", "treatment_entry", "hospital", "column"]
+    groups: tuple[Text, ...] = ()
     exclude_groups: tuple[Text, ...] = ()
+    follow_up_days: AtLeastOne | None = None
     main: Flag = False
 
 
@@ -224,6 +240,12 @@ class Protocol(Part):
             said.append(
                 "outcome 22 is recorded only after a diversionary activity is completed: as a comparator it is "
                 "conditioned on the future, and it is itself diversion."
+            )
+        if self.cohort is not None and self.cohort.clock == "disposal":
+            said.append(
+                "the clock starts at each arm's own disposal, days after the incident for the diverted and months for the "
+                "others: people must go on without an event until then, which is immortal time, and the arms are met at "
+                "different points of their lives. Prefer clock: incident."
             )
         said += [
             f"{a.id}: a gate is overridden: {a.gates.override}"

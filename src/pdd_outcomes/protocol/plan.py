@@ -4,10 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .model import Analysis, Protocol
+from .model import Analysis, History, Protocol
 from .outcome_codes import in_words
 
-CLOCKS = {"incident": "Time zero is the day of the index incident for everyone, whatever was decided and when."}
+INDEX = {
+    "first": "The index incident is a person's first eligible incident",
+    "every": "Every eligible incident of a person is an index incident, and variances are clustered on the person,",
+}
+HISTORIES = {
+    "offences": "proven offences",
+    "treatments": "treatment episodes",
+    "custody": "spells in custody",
+    "hospital": "stays in hospital",
+}
+KINDS = {
+    "proven": "",
+    "recorded": ", an offence that the police recorded, however it ended",
+    "custody": ", the first spell in custody that starts after time zero",
+    "treatment_entry": ", the first treatment episode that starts after time zero",
+    "hospital": ", the first stay in hospital after time zero",
+    "column": ", as the table has it",
+}
+CLOCKS = {
+    "incident": "Time zero is the day of the index incident for everyone, whatever was decided and when.",
+    "landmark": "Time zero is the end of the grace window after the index incident, when the exposure is known; those who died, "
+    "left or reoffended before are left out of both arms.",
+    "disposal": "Time zero is the day of the referral for the diverted and of the outcome for the others. The others must go on "
+    "without an event for longer until then: immortal time.",
+}
 MEANING = {
     "ATT": "the average effect on those exposed: what difference it made to the people who had it",
     "ATC": "the average effect on those not exposed: what difference it would have made to the people who did not have it",
@@ -112,15 +136,22 @@ def _data(p: Protocol) -> list[str]:
         return said
     c = p.cohort
     said += [
-        f"The records cover {p.data.starts} to {p.data.cut}. The index incident is a person's first eligible incident from "
+        f"The records cover {p.data.starts} to {p.data.cut}. {INDEX[c.index]} from "
         f"{c.window.from_} to {c.window.to}: aged {c.min_age} or over, offence group {_or(c.offence_groups)}.",
-        f"{CLOCKS[c.clock]} Covariates use only records dated before it, as far back as {c.lookback_days} days.",
-        f"**Diverted**: {c.diverted.contact} to a scheme for that incident within {c.grace_days} days of time zero.",
+        f"{CLOCKS[c.clock]} Covariates use only records dated before the incident, as far back as {c.lookback_days} days.",
+        *(_bullets([_history(h) for h in c.histories]),) * bool(c.histories),
+        f"**Diverted**: {c.diverted.contact} to a scheme for that incident within {c.grace_days} days of it.",
         f"**Comparator**: {c.comparator.label}, declared by Home Office outcome codes {in_words(c.comparator.outcome_codes)}. "
         "People with another outcome, or with none assigned yet (code 0), are left out and counted. "
         "'Not diverted' is not 'prosecuted'.",
     ]
     return said
+
+
+def _history(h: History) -> str:
+    what = {"count": "how many", "ever": "whether there are any"}[h.measure]
+    of = f" of {_or(h.groups)}" if h.groups else ""
+    return f"{h.label} (`{h.id}`): {what} {HISTORIES[h.records]}{of} in the {h.days} days before."
 
 
 def _or(values: Sequence[object]) -> str:
@@ -131,21 +162,23 @@ def _outcomes(p: Protocol) -> list[str]:
     lines = []
     for o in p.outcomes:
         text = f"{'**Main.** ' if o.main else ''}{o.label[0].upper()}{o.label[1:].rstrip('.')} (`{o.id}`)"
-        if o.kind == "treatment_entry":
-            text += ", the first treatment episode that starts after the day of the index incident"
-        elif o.kind == "column":
-            text += ", as the table has it"
+        text += KINDS[o.kind]
+        if o.groups:
+            text += f", of {_or(o.groups)} only"
         if o.exclude_groups:
             text += f", leaving out offence groups {', '.join(o.exclude_groups)}"
+        if o.follow_up_days is not None:
+            text += f", looked for over {o.follow_up_days} days"
         lines.append(text + ".")
     said = [_bullets(lines)]
     if p.cohort is not None and any(o.kind == "proven" for o in p.outcomes):
         longest = max(*p.horizons, p.tau)
         said.append(
-            "A proven reoffence is an offence committed after the day of the index incident that leads to a conviction, caution, "
+            "A proven reoffence is an offence committed after the day of time zero that leads to a conviction, caution, "
             f"reprimand or warning within {_number(longest)} days of time zero or the further waiting period of {p.cohort.waiting_days} "
             "days. Breaches, siblings of the index incident, and offences committed before it do not count. Follow-up ends "
-            "after those days, at death, at emigration, or at the data cut less the waiting period."
+            "after those days, at death, at emigration, or at the data cut less the waiting period. Death, and a spell in "
+            f"custody of {p.cohort.long_custody_days} days or more, are noted as competing events."
         )
     return said
 

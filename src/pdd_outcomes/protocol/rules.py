@@ -24,11 +24,30 @@ EVENT_COVARIATES = (
     "prior_offences",
     "prior_drug_offences",
     "first_time",
+    "last_offence",
+    "days_since_last_offence",
     "prior_treatment",
+    "prior_custody",
 )
 # What it makes beside them: the exposure, and what comes after time zero.
-NO_COVARIATES = ("subject", "scheme", "diverted", "disposal", "treated", "follow_up_days", "time", "event")
+NO_COVARIATES = (
+    "subject",
+    "person",
+    "scheme",
+    "diverted",
+    "disposal",
+    "treated",
+    "follow_up_days",
+    "time",
+    "event",
+)
 CONTACT_STAGES = ("referred", "assessed", "attended", "completed")
+
+
+def event_covariates(protocol: Protocol) -> tuple[str, ...]:
+    """What a design on event tables may use: what the cohort builder always makes, and the plan's own histories."""
+    plan = protocol.cohort
+    return (*EVENT_COVARIATES, *(h.id for h in plan.histories)) if plan else EVENT_COVARIATES
 
 
 def cross_field_problems(protocol: Protocol) -> list[Problem]:
@@ -177,12 +196,37 @@ def _cohort(p: Protocol) -> Iterator[Problem]:
     codes = p.cohort.comparator.outcome_codes
     yield from _twice(("cohort", "comparator", "outcome_codes"), codes)
     yield from _twice(("cohort", "offence_groups"), p.cohort.offence_groups)
+    yield from _histories(p)
     stage = p.cohort.diverted.contact
     if stage not in CONTACT_STAGES:
         yield (
             ("cohort", "diverted", "contact"),
             f"found {stage!r}.{did_you_mean(stage, CONTACT_STAGES)} Allowed: {', '.join(CONTACT_STAGES)}.",
         )
+
+
+def _histories(p: Protocol) -> Iterator[Problem]:
+    """Covariates that the plan makes itself: names of their own, inside the extract."""
+    assert p.cohort is not None
+    taken = [*EVENT_COVARIATES, *NO_COVARIATES]
+    for i, history in enumerate(p.cohort.histories):
+        place = ("cohort", "histories", i)
+        if history.id in taken:
+            yield (*place, "id"), f"found {history.id!r}, which is taken. Choose another name."
+        taken.append(history.id)
+        if history.groups and history.records not in ("offences", "hospital"):
+            yield (
+                (*place, "groups"),
+                f"selects nothing among {history.records}, which have no groups. Remove it.",
+            )
+        if p.data.starts is not None:
+            reach = (p.cohort.window.from_ - p.data.starts).days
+            if history.days > reach:
+                yield (
+                    (*place, "days"),
+                    f"found {history.days}; allowed: at most {max(reach, 0)}, or it looks back past the extract's first day "
+                    f"({p.data.starts}).",
+                )
 
 
 def _outcomes(p: Protocol) -> Iterator[Problem]:
@@ -192,11 +236,23 @@ def _outcomes(p: Protocol) -> Iterator[Problem]:
                 ("outcomes", i, "kind"),
                 f"found {outcome.kind}; it does not belong to data.shape {p.data.shape}.",
             )
-        if outcome.exclude_groups and outcome.kind != "proven":
+        if outcome.exclude_groups and outcome.kind not in ("proven", "recorded"):
             yield (
                 ("outcomes", i, "exclude_groups"),
-                f"leaves out nothing of an outcome of kind {outcome.kind}; it belongs to kind proven. Remove it.",
+                f"leaves out nothing of an outcome of kind {outcome.kind}; it belongs to kind proven or recorded. Remove it.",
             )
+        if outcome.groups and outcome.kind not in ("proven", "recorded", "hospital"):
+            yield (
+                ("outcomes", i, "groups"),
+                f"selects nothing of an outcome of kind {outcome.kind}; it belongs to kinds proven, recorded and hospital. "
+                "Remove it.",
+            )
+        if outcome.follow_up_days is not None and outcome.follow_up_days > max(*p.horizons, p.tau):
+            yield (
+                ("outcomes", i, "follow_up_days"),
+                f"found {outcome.follow_up_days}; allowed: at most the longest horizon, {max(*p.horizons, p.tau):.12g}.",
+            )
+        yield from _twice(("outcomes", i, "groups"), outcome.groups)
         yield from _twice(("outcomes", i, "exclude_groups"), outcome.exclude_groups)
         if i and outcome.kind == "column":
             yield (
@@ -242,11 +298,11 @@ def _columns(p: Protocol, analysis: Analysis, place: tuple[Any, ...]) -> Iterato
             at = (*place, "design", key, j)
             if name in barred:
                 yield at, f"found {name!r}, which is {barred[name]}; people cannot be made alike on it."
-            elif p.data.shape == "event_tables" and name not in EVENT_COVARIATES:
+            elif p.data.shape == "event_tables" and name not in event_covariates(p):
                 yield (
                     at,
-                    f"found {name!r}, which the cohort does not hold.{did_you_mean(name, EVENT_COVARIATES)} "
-                    f"Allowed: {', '.join(EVENT_COVARIATES)}.",
+                    f"found {name!r}, which the cohort does not hold.{did_you_mean(name, event_covariates(p))} "
+                    f"Allowed: {', '.join(event_covariates(p))}.",
                 )
     for name in sorted(_names(design.formula or "", set(barred))):
         yield (
