@@ -7,6 +7,8 @@ STUDY   ?= $(STUDIES)
 ENGINE  ?= auto
 VENV    := .venv
 READY   := $(VENV)/.ready
+SPARK   ?= yes
+ENGINES := $(if $(filter yes,$(SPARK)),$(VENV)/.ready-spark)
 PDD     := $(VENV)/bin/pdd
 CODE    := $(shell find src -name '*.py' 2>/dev/null)
 PAGES   := $(wildcard reports/*.qmd reports/*.css reports/*.yml)
@@ -31,6 +33,13 @@ $(READY): requirements.lock pyproject.toml
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Spark is 430 MB and only its own tests need it: nothing but `make test` asks for it.
+$(VENV)/.ready-spark: requirements-spark.lock $(READY)
+	@echo "Adding Spark for the tests that run on it (make test SPARK=no leaves it, and them, out) ..."
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation \
+	  -r requirements-spark.lock
+	@touch $@
+
 check: $(READY) ## Check the protocol and its cases (STUDY=name)
 	@set -e; for s in $(STUDY); do $(PDD) check $$s; done
 
@@ -46,7 +55,7 @@ report: $(foreach s,$(STUDY),$(SITE)/$(s).html) ## Run the line and render the r
 	@$(PDD) report --index-only >/dev/null
 	@for s in $(STUDY); do echo "Report: $(SITE)/$$s.html"; done; echo "Index:  $(SITE)/index.html"
 
-test: $(READY) ## Run the tests
+test: $(READY) $(ENGINES) ## Run the tests (SPARK=no: without those that run on Spark)
 	@$(VENV)/bin/python -m pytest -q -n auto --dist loadfile
 
 lint: $(READY) ## Style, types and import contracts
