@@ -46,7 +46,7 @@ def write_tables(folder: Path, people: int) -> None:
     def put(name: str, frame: pd.DataFrame) -> None:
         import pyarrow.parquet as pq
 
-        from pdd_outcomes.extract.engine import to_arrow
+        from pdd_outcomes.extract.arrow import to_arrow
 
         pq.write_table(to_arrow(frame), folder / f"{name}.parquet")
 

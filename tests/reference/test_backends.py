@@ -11,7 +11,8 @@ import pytest
 
 from pdd_outcomes.cohort import build_cohort, build_outcomes
 from pdd_outcomes.cohort.measures import build_measures
-from pdd_outcomes.extract.engine import Backend, to_arrow
+from pdd_outcomes.extract.arrow import to_arrow
+from pdd_outcomes.extract.engine import Backend
 from pdd_outcomes.extract.validate import validate
 from pdd_outcomes.protocol import Protocol, load_protocol
 from pdd_outcomes.worlds.synthetic import thirteen_forces

@@ -43,7 +43,7 @@ def read_extract(protocol: Protocol, folder: Path) -> Extract:
         return extract
     found = {name: path for name in CONTRACT if (path := find_table(folder, name)) is not None}
     raw: dict[str, pd.DataFrame] = {}
-    problems = [] if "treatments" in found else _needs_treatments(protocol)
+    problems = [said for table in USES if table not in found for said in _needs(protocol, table)]
     for name, path in found.items():
         try:
             raw[name] = read_text(path)
@@ -57,21 +57,31 @@ def read_extract(protocol: Protocol, folder: Path) -> Extract:
     return extract
 
 
-def _needs_treatments(protocol: Protocol) -> list[str]:
-    """Why a study cannot do without the table of treatments: without it nobody would have been treated, before or after."""
-    uses = [
-        f"outcomes.{i}.kind" for i, outcome in enumerate(protocol.outcomes) if outcome.kind == "treatment_entry"
-    ]
+USES = {
+    "treatments": ("treatment_entry", "prior_treatment", "entry into treatment"),
+    "custody": ("custody", "prior_custody", "custody"),
+    "hospital": ("hospital", "", "stays in hospital"),
+}
+
+
+def _needs(protocol: Protocol, table: str) -> list[str]:
+    """Why a study cannot do without an optional table: without it nobody would have had any, before or after."""
+    kind, covariate, words = USES[table]
+    plan = protocol.cohort
+    uses = [f"outcomes.{i}.kind" for i, outcome in enumerate(protocol.outcomes) if outcome.kind == kind]
     uses += [
         f"analyses.{i}.design"
         for i, analysis in enumerate(protocol.analyses)
-        if "prior_treatment" in (*analysis.design.covariates, *analysis.design.exact)
+        if covariate and covariate in (*analysis.design.covariates, *analysis.design.exact)
+    ]
+    uses += [
+        f"cohort.histories.{i}" for i, h in enumerate(plan.histories if plan else ()) if h.records == table
     ]
     if not uses:
         return []
     return [
-        f"treatments: the table is missing, and {' and '.join(uses)} cannot be built without it. Send treatments.csv, or "
-        "take entry into treatment and prior_treatment out of the protocol."
+        f"{table}: the table is missing, and {' and '.join(uses)} cannot be built without it. Send {table}.csv, or "
+        f"take {words} out of the protocol."
     ]
 
 

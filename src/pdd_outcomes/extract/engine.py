@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 import ibis
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..core.errors import UsageError, choose
+from .arrow import from_arrow, to_arrow
 
 Backend = Literal["duckdb", "spark"]
 BACKENDS = ("duckdb", "spark")
@@ -115,30 +115,3 @@ def _spark() -> Any:
         .getOrCreate()
     )
     return ibis.pyspark.connect(session)
-
-
-def to_arrow(frame: pd.DataFrame) -> pa.Table:
-    """The frame with moments as date32."""
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    for i, field in enumerate(table.schema):
-        if pa.types.is_timestamp(field.type):
-            table = table.set_column(i, field.name, table.column(i).cast(pa.date32()))
-        if pa.types.is_large_string(field.type):
-            table = table.set_column(i, field.name, table.column(i).cast(pa.string()))
-        if pa.types.is_null(field.type):
-            table = table.set_column(i, field.name, table.column(i).cast(pa.string()))
-    return table
-
-
-def from_arrow(table: pa.Table) -> pd.DataFrame:
-    """The frame with dates as datetime64[s], which compares with itself and nothing else by surprise.
-
-    Whole numbers are int64, whatever width a database chose for them.
-    """
-    for i, field in enumerate(table.schema):
-        if pa.types.is_date(field.type):
-            table = table.set_column(i, field.name, table.column(i).cast(pa.timestamp("s")))
-        if pa.types.is_integer(field.type):
-            table = table.set_column(i, field.name, table.column(i).cast(pa.int64()))
-    frame: pd.DataFrame = table.to_pandas()
-    return frame

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 
 from ..cohort import build_cohort, populations
+from ..cohort.accounts import row_accounts
 from .runner import Workbench
 
 
-def extracted(bench: Workbench) -> dict[str, pd.DataFrame]:
-    """The clean tables that the extract stage kept."""
+def extracted(bench: Workbench) -> dict[str, pd.DataFrame | Path]:
+    """The clean tables that the extract stage kept, as files: they are scanned where they lie."""
     names = [n for n in bench.manifests["extract"]["outputs"] if n.endswith(".parquet")]
-    return {name.removesuffix(".parquet"): bench.read("extract", name) for name in names}
+    return {name.removesuffix(".parquet"): bench.path("extract", name) for name in names}
 
 
 def run(bench: Workbench) -> None:
@@ -24,3 +27,6 @@ def run(bench: Workbench) -> None:
         bench.write(f"population_{analysis.id}.parquet", people)
         flows.append(flow)
     bench.write("flow.csv", pd.concat(flows, ignore_index=True))
+    if bench.protocol.data.shape == "event_tables":
+        quality = bench.read("extract", "quality.csv")
+        bench.write("accounts.csv", row_accounts(bench.protocol, extracted(bench), cohort.people, quality))

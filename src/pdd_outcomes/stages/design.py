@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..core.columns import IntArray
 from ..core.errors import DataError, PddError
 from ..design import Matched, PropensityScore, match, propensity_score
 from ..protocol import Analysis, check_gates
@@ -40,6 +41,13 @@ def parts(bench: Workbench, analysis: Analysis) -> Iterator[tuple[str, pd.DataFr
         yield str(force), people.loc[~treated | (people["force"] == force)].reset_index(drop=True)
 
 
+def persons(people: pd.DataFrame) -> IntArray | None:
+    """Codes (n,) of the persons where some are subjects more than once; None where everyone is one subject."""
+    if "person" not in people or not people["person"].duplicated().any():
+        return None
+    return np.asarray(pd.factorize(people["person"])[0], dtype=np.int64)
+
+
 def design_part(analysis: Analysis, group: str, people: pd.DataFrame) -> Part:
     """Score and match one group as the protocol says; an error names the analysis and group."""
     plan = analysis.design
@@ -60,6 +68,8 @@ def design_part(analysis: Analysis, group: str, people: pd.DataFrame) -> Part:
             caliper=plan.caliper,
             caliper_scale=plan.caliper_scale,
             exact=plan.exact,
+            # Nobody is compared with themselves on another day.
+            anti_exact=() if persons(people) is None else ("person",),
             order=plan.order,
             estimand=analysis.estimand,
         )
@@ -111,15 +121,22 @@ def _people(part: Part) -> pd.DataFrame:
     """Everyone of the part in order: the dropped have weight 0 and set -1."""
     m = part.matched
     columns = {"subject": part.people["subject"], "treated": m.treated, "weight": m.weights, "set_id": m.set_id}
-    if "force" in part.people:
-        columns["force"] = part.people["force"]
+    for name in ("person", "force"):
+        if name in part.people:
+            columns[name] = part.people[name]
     return _keyed(part, pd.DataFrame(columns))
 
 
 def _rows(part: Part) -> pd.DataFrame:
-    """The rows of an outcome model: place among the part's people, weight, one or two clusters (-1: no second)."""
+    """The rows of an outcome model: place among the part's people, weight, one or two clusters (-1: no second).
+
+    The second is the person, where one serves in two sets or is a subject more than once.
+    """
     rows = part.matched.analysis_rows()
+    who = persons(part.people)
     second = rows.clusters[1] if len(rows.clusters) > 1 else np.full(len(rows.row), -1)
+    if who is not None:
+        second = who[rows.row]
     return _keyed(
         part,
         pd.DataFrame(

@@ -17,7 +17,7 @@ from ..effects import TimeToEvent, time_to_event
 from ..protocol import Analysis, Outcome, Protocol
 from ..release.findings import TABLES, Rule
 from .curves import curve_counts
-from .design import EVERYONE
+from .design import EVERYONE, persons
 from .files import sha256_json
 from .pooling import Influences, pool_forces
 from .progress import track
@@ -84,7 +84,7 @@ def comparisons(bench: Workbench) -> Iterator[Comparison]:
     rows = bench.read("design", "rows.parquet")
     for analysis in bench.protocol.analyses:
         people = bench.read("cohort", f"population_{analysis.id}.parquet")
-        yield Comparison(analysis, "unmatched", EVERYONE, people, unadjusted(people, "treated"))
+        yield Comparison(analysis, "unmatched", EVERYONE, people, _naive(people))
         own = design.loc[design["analysis"] == analysis.id]
         for group, part in own.groupby("group", sort=True):
             part = part.reset_index(drop=True)
@@ -93,6 +93,16 @@ def comparisons(bench: Workbench) -> Iterator[Comparison]:
             yield Comparison(analysis, "matched", str(group), part, locked)
             if analysis.by_force and group == EVERYONE:
                 yield from _by_force(analysis, part, locked)
+
+
+def _naive(people: pd.DataFrame) -> Design:
+    """Everyone as they are, clustered on the person where some are subjects more than once."""
+    design, who = unadjusted(people, "treated"), persons(people)
+    if who is None:
+        return design
+    rows = design.analysis_rows()
+    clustered = AnalysisRows(rows.row, rows.weight, (who[rows.row],))
+    return Locked(design.treated, design.weights, None, design.requested, clustered)
 
 
 def _locked(part: pd.DataFrame, rows: pd.DataFrame, estimand: str) -> Locked:
@@ -152,7 +162,8 @@ def _estimate(
         where = f"{comparison.analysis.id}, {comparison.population}, {comparison.group}, {outcome.id}"
         raise DataError(f"{where}: {problem}" for problem in error.problems) from error
     if comparison.population == "matched" and comparison.analysis.exposure == "force":
-        shared.add(comparison.analysis.id, outcome.id, comparison.group, joined["subject"], result)
+        who = comparison.people["person" if "person" in comparison.people else "subject"]
+        shared.add(comparison.analysis.id, outcome.id, comparison.group, who, result)
     keys = {"analysis": comparison.analysis.id, "group": comparison.group, "outcome": outcome.id}
     made = {"estimates": _rows(bench, comparison, outcome, result)}
     sample = comparison.population

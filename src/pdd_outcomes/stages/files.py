@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from ..core.errors import DataError
+from ..extract.arrow import from_arrow, to_arrow
 
 
 def sha256_bytes(content: bytes) -> str:
@@ -67,14 +68,18 @@ def text_column(column: pd.Series[Any]) -> pd.Series[str]:
 
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> None:
-    """Parquet without an index; the bytes depend on the content and the library version only."""
-    frame.reset_index(drop=True).to_parquet(path, index=False)
+    """Parquet without an index, days as date32; the bytes depend on the content and the library version only."""
+    import pyarrow.parquet as pq
+
+    pq.write_table(to_arrow(frame.reset_index(drop=True)), path)
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """A CSV or Parquet file that a stage wrote, with the empty string as the only missing mark."""
     if path.suffix == ".parquet":
-        return pd.read_parquet(path)
+        import pyarrow.parquet as pq
+
+        return from_arrow(pq.read_table(path))
     return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 

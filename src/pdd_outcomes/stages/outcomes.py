@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ..cohort import build_outcomes
+from ..cohort.measures import build_measures
 from .cohort import extracted
 from .design import gates_failed
 from .runner import Workbench
@@ -21,4 +22,7 @@ def run(bench: Workbench) -> None:
         bench.write("outcomes.parquet", pd.DataFrame({k: pd.Series(dtype=v) for k, v in EMPTY.items()}))
         return
     people = bench.read("cohort", "cohort.parquet")
-    bench.write("outcomes.parquet", build_outcomes(bench.protocol, extracted(bench), people))
+    tables = extracted(bench)
+    bench.write("outcomes.parquet", build_outcomes(bench.protocol, tables, people))
+    if bench.protocol.data.shape == "event_tables":
+        bench.write("measures.parquet", build_measures(bench.protocol, tables, people))
