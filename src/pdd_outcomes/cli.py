@@ -6,6 +6,7 @@ Exit codes: 0 done, 2 usage, 3 protocol, 4 data contract, 5 gate, 6 disclosure.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -124,17 +125,44 @@ def stage(name: Annotated[str, typer.Argument(metavar="STAGE")], study: Name, ro
 
 @app.command()
 def data(study: Name, root: Root = HERE) -> None:
-    """Check the data against the contract: rows in, rows kept, rows quarantined, by table and rule.
+    """Check the data against the contract, and write the data-quality page.
+
+    The page is written also where more rows are bad than the protocol tolerates and the run stops.
+    Printed: rows in, kept and quarantined, by table and rule. On the page also: where every row went, completeness by force
+    and month, dates that look invented, and delays from offence to outcome.
 
     Example:  pdd data pdd_thirteen_forces
     """
+    from .core.errors import DataError
     from .stages.extract import quality_text
     from .stages.line import run_stage
+    from .stages.quality import kept_frames, quality_page, refused_frames
 
     opened = _open(root, study)
-    for name in ("protocol", "raw", "extract"):
+    for name in ("protocol", "raw"):
         run_stage(opened, name, log=log, provider=_provider, only_if_stale=True)
+    try:
+        run_stage(opened, "extract", log=log, provider=_provider, only_if_stale=True)
+    except DataError:
+        with suppress(DataError):  # what cannot be read at all has no page; the error that is raised says why
+            print(f"Page: {quality_page(opened, refused_frames(opened))}")
+        raise
     print(quality_text(opened))
+    try:
+        run_stage(opened, "cohort", log=log, provider=_provider, only_if_stale=True)
+    finally:
+        print(f"Page: {quality_page(opened, kept_frames(opened))}")
+
+
+@app.command()
+def dictionary() -> None:
+    """Print the data contract as a data dictionary, in Markdown.
+
+    Example:  pdd dictionary > data-dictionary.md
+    """
+    from .extract.dictionary import dictionary_text
+
+    print(dictionary_text(), end="")
 
 
 @app.command()

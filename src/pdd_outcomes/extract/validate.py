@@ -19,6 +19,7 @@ import pandas as pd
 from ..core.columns import BoolArray
 from ..core.errors import DataError, did_you_mean
 from .contract import CONTRACT, RECORDED, Column, Table
+from .profile import profile
 
 EARLIEST = np.datetime64("1900-01-02")  # 1 January 1900 is a spreadsheet's way of saying that it does not know
 
@@ -33,12 +34,14 @@ class Extract:
     quarantine : table, row, column, value (masked), rule; a line for every breach
     quality : table, rows_in, rows_ok, rows_superseded, rows_quarantined; rows_in is the sum of the other three
     rejected : the rows that were quarantined, by table, as they came, with their row numbers
+    profile : the frames of the data-quality page; see `profile.profile`
     """
 
     tables: dict[str, pd.DataFrame] = field(repr=False)
     quarantine: pd.DataFrame = field(repr=False)
     quality: pd.DataFrame
     rejected: dict[str, pd.DataFrame] = field(repr=False, default_factory=dict)
+    profile: dict[str, pd.DataFrame] = field(repr=False, default_factory=dict)
 
 
 class Breaches:
@@ -136,7 +139,8 @@ def validate(
         {n: int((b.superseded & ~b.bad).sum()) for n, b in breaches.items()},
     )
     rejected = {n: as_it_came(raw[n], b.bad) for n, b in breaches.items() if b.bad.any()}
-    extract = Extract(tables, collect([b.frame() for b in breaches.values()]), quality, rejected)
+    breached = collect([b.frame() for b in breaches.values()])
+    extract = Extract(tables, breached, quality, rejected, profile(raw, tables))
     check_limit(extract, quarantine_limit)
     return extract
 

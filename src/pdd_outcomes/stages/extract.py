@@ -24,6 +24,8 @@ def run(bench: Workbench) -> None:
     bench.write("quality.csv", extract.quality)
     for name, rows in extract.rejected.items():
         bench.write(f"quarantined_{name}.csv", rows)
+    for name, frame in extract.profile.items():
+        bench.write(f"{name}.csv", frame)
 
 
 def _inputs(bench: Workbench) -> dict[str, str]:
