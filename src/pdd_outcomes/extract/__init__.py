@@ -89,6 +89,8 @@ def _name_groups(protocol: Protocol, extract: Extract) -> None:
     """Warn of offence groups that stand in the plan and nowhere in the data: a name misspelt there selects nobody."""
     assert protocol.cohort is not None
     there = {g for name in ("disposals", "offences") for g in extract.tables[name]["offence_group"]}
+    if not there:
+        return  # every row is in quarantine, which says why
     named = [("cohort.offence_groups", protocol.cohort.offence_groups)]
     named += [(f"outcomes.{i}.exclude_groups", o.exclude_groups) for i, o in enumerate(protocol.outcomes)]
     for key, groups in named:

@@ -242,6 +242,8 @@ def _parse(
             | (text.str.len() > 1000).to_numpy()
         )
         breaches.add(odd, column.name, "holds control characters or is over 1,000 long")
+        formula = text.str.contains(r"^(?:[=+@]|-[^0-9])", regex=True).to_numpy()
+        breaches.add(formula, column.name, "starts like a formula of a spreadsheet")
         if column.allowed:
             breaches.add(
                 ~blank & ~text.isin(column.allowed).to_numpy(),
