@@ -2,6 +2,7 @@
 
 from .arms import ArmContrast
 from .bootstrap import Bootstrapped, bootstrap
+from .clone_censor import CloneCensor, clone_censor
 from .doubly_robust import doubly_robust
 from .prognostic import prognostic_balance
 from .risk import RiskContrast, mcnemar, risk_contrast
@@ -11,9 +12,11 @@ from .time_to_event import TimeToEvent, time_to_event
 __all__ = [
     "ArmContrast",
     "Bootstrapped",
+    "CloneCensor",
     "RiskContrast",
     "TimeToEvent",
     "bootstrap",
+    "clone_censor",
     "doubly_robust",
     "mcnemar",
     "prognostic_balance",
