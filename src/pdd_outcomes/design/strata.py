@@ -77,9 +77,49 @@ def components(one: IntArray, other: IntArray, n: int) -> IntArray:
 
 
 def bands(score: FloatArray, about: BoolArray, n: int) -> IntArray:
-    """Bands 0..n-1 of the score (n,), with equal shares of the people `about` whom the estimand is."""
-    edges = np.quantile(score[about], np.linspace(0, 1, n + 1))
+    """Bands 0..n-1 of the score (n,), with equal shares of the people `about` whom the estimand is.
+
+    Somebody exactly at an edge belongs to the band above. An edge may be somebody's score but for rounding; it is rounded as in
+    R's quantile (type 7), so that the same person falls on the same side.
+    """
+    x = np.sort(score[about])
+    index = (len(x) - 1) * np.linspace(0, 1, n + 1)
+    low = np.floor(index).astype(np.int64)
+    part = index - low
+    edges = (1 - part) * x[low] + part * x[np.minimum(low + 1, len(x) - 1)]
+    edges = np.where(part > 0, edges, x[low])
     return np.clip(np.searchsorted(edges, score, side="right") - 1, 0, n - 1).astype(np.int64)
+
+
+def fill_bands(band: IntArray, treated: BoolArray, score: FloatArray) -> IntArray:
+    """Bands (n,) of which every one holds both arms, by moving people at the edge of a neighbouring band.
+
+    A band without anybody of an arm takes the person of that arm nearest to it from the next band that has some: from below if it
+    is the last, from above if it is the first, otherwise from where there are more to spare and they are nearer (the sum over
+    other bands of the people beyond their last, over the distance in bands). MatchIt does the same with `min.n = 1`.
+    Bands that nobody is in are passed over. Where an arm has fewer people than there are bands, nobody is moved.
+    """
+    dense = np.unique(band, return_inverse=True)[1].astype(np.int64)
+    k = int(dense.max()) + 1
+    if min(int(treated.sum()), int((~treated).sum())) < k:
+        return band
+    for arm in (treated, ~treated):
+        rows = np.flatnonzero(arm)
+        count = np.bincount(dense[rows], minlength=k)
+        while (count == 0).any():
+            empty = int(np.argmin(count))
+            step = np.arange(k) - empty
+            spare = np.where(count > 1, count - 1, 0)
+            pull = float((spare[step != 0] / step[step != 0]).sum())
+            below = empty == k - 1 or (empty > 0 and pull <= 0)
+            there = np.flatnonzero(count[:empty] if below else count[empty + 1 :])
+            source = int(there[-1]) if below else empty + 1 + int(there[0])
+            members = rows[dense[rows] == source]
+            edge = score[members].max() if below else score[members].min()
+            dense[members[score[members] == edge][-1]] = empty
+            count[empty] += 1
+            count[source] -= 1
+    return dense
 
 
 def coarsened(data: pd.DataFrame, take: Columns, names: Sequence[str], cutpoints: Cutpoints) -> IntArray:

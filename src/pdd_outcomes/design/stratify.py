@@ -16,7 +16,7 @@ from .full import full_on_points, full_on_score
 from .matched import Matched
 from .nearest_limited import Limits
 from .sets import links_of_sets
-from .strata import Cutpoints, bands, coarsened, components, stratified
+from .strata import Cutpoints, bands, coarsened, components, fill_bands, stratified
 from .words import Asked
 
 STRATA = ("subclass", "cem", "exact")
@@ -116,6 +116,8 @@ def strata_design(
         assert score is not None
         about = {"ATT": treated, "ATC": ~treated, "ATE": np.ones(len(treated), bool)}[asked.estimand]
         code = bands(score, about, asked.bands)
+        if not asked.exact:  # within exact strata a band may well lack an arm, and there is no neighbour to ask
+            code = fill_bands(code, treated, score)
     else:
         if formula is not None or not asked.columns:
             raise UsageError(f"method={asked.method!r} needs covariates=[...], the columns to be alike on.")

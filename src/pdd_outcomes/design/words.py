@@ -135,8 +135,11 @@ def describe_strata(
         "exact": f"Exact strata: people alike on {alike}.",
         "cem": f"Coarsened exact strata: people alike on {alike}, numbers being cut into bins.",
         "subclass": f"{asked.bands} bands of {'the propensity score' if distance and distance.propensity else 'the scores given'}"
-        + (f", within people alike on {', '.join(asked.exact)}" if asked.exact else "")
-        + ".",
+        + (
+            f", within people alike on {', '.join(asked.exact)}."
+            if asked.exact
+            else ", one without an arm taking the nearest of the next."
+        ),
     }[asked.method]
     said = [
         how,
