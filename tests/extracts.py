@@ -17,8 +17,11 @@ def _days(values: np.ndarray) -> list[str]:
     return (np.datetime64("2018-01-01") + values.astype("timedelta64[D]")).astype(str).tolist()
 
 
-def small_extract(n: int = 120, seed: int = 4) -> dict[str, pd.DataFrame]:
-    """Every table of the contract as text, each with rows, none of which breaks a rule."""
+def small_extract(n: int = 120, seed: int = 4, *, again: int = 0) -> dict[str, pd.DataFrame]:
+    """Every table of the contract as text, each with rows, none of which breaks a rule.
+
+    `again` people have a second incident.
+    """
     rng = np.random.default_rng(seed)
     person = np.array([f"Person{i:04d}Canary" for i in range(n)])
     on = rng.integers(0, 700, n)
@@ -26,6 +29,7 @@ def small_extract(n: int = 120, seed: int = 4) -> dict[str, pd.DataFrame]:
     diverted = rng.random(n) < 0.4
     k = 3 * n
     who, when = rng.integers(0, n, k), rng.integers(-1500, 1900, k)
+    held = rng.integers(-1500, 1500, n)
     tables = {
         "persons": {
             "person_id": person,
@@ -65,11 +69,11 @@ def small_extract(n: int = 120, seed: int = 4) -> dict[str, pd.DataFrame]:
             "start_date": _days(rng.integers(-1500, 1900, n)),
         },
         "custody": {
-            "spell_id": [f"Spell{i:04d}Canary" for i in range(20)],
-            "person_id": person[rng.integers(0, n, 20)],
-            "start_date": _days(rng.integers(-1500, 1500, 20)),
-            "end_date": _days(rng.integers(1500, 1900, 20)),
-            "kind": np.repeat("sentence", 20),
+            "spell_id": [f"Spell{i:04d}Canary" for i in range(n)],
+            "person_id": person[rng.integers(0, n, n)],
+            "start_date": _days(held),
+            "end_date": _days(held + rng.integers(3, 300, n)),
+            "kind": np.repeat("sentence", n),
         },
         "exits": {
             "person_id": person[:3],
@@ -78,7 +82,14 @@ def small_extract(n: int = 120, seed: int = 4) -> dict[str, pd.DataFrame]:
         },
         "schemes": {"force": list(FORCES), "start_date": ["2015-04-01", ""]},
     }
-    return {name: pd.DataFrame(columns, dtype=str) for name, columns in tables.items()}
+    made = {name: pd.DataFrame(columns, dtype=str) for name, columns in tables.items()}
+    second = made["disposals"].head(again).copy()
+    second["incident_id"] = [f"Second{i:04d}Canary" for i in range(again)]
+    second[["outcome_code", "outcome_date"]] = ["1", ""]
+    second["force"] = rng.choice(FORCES, again)
+    second["incident_date"] = _days(rng.integers(0, 700, again))
+    made["disposals"] = pd.concat([made["disposals"], second], ignore_index=True)
+    return made
 
 
 def write_extract(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:

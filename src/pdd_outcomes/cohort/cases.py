@@ -45,6 +45,8 @@ def _tables(protocol: Protocol, cases: Cases, case: Case) -> dict[str, pd.DataFr
         "offences": case.offences,
         "contacts": case.contacts,
         "treatments": case.treatments,
+        "custody": case.custody,
+        "hospital": case.hospital,
         "exits": case.exits,
         "schemes": (*cases.schemes, *({"force": force} for force in others)),  # those not listed have none
     }
@@ -54,16 +56,17 @@ def _tables(protocol: Protocol, cases: Cases, case: Case) -> dict[str, pd.DataFr
 def _table(table: Table, rows: Any) -> pd.DataFrame:
     made = []
     for i, row in enumerate(rows):
-        unknown = sorted(set(row) - set(table.names))
+        names = [column.name for column in table.every]
+        unknown = sorted(set(row) - set(names))
         if unknown:
-            raise DataError(f"{table.name}: {unknown} are not columns of the contract: {list(table.names)}.")
-        text = {name: "" if row.get(name) is None else str(row[name]) for name in table.names}
+            raise DataError(f"{table.name}: {unknown} are not columns of the contract: {names}.")
+        text = {name: "" if row.get(name) is None else str(row[name]) for name in names}
         if "person_id" in text:
             text["person_id"] = text["person_id"] or PERSON
         if table.key not in ("person_id", "force"):
             text[table.key] = text[table.key] or f"{PERSON}-{i + 1}"
         made.append(text)
-    return pd.DataFrame(made, columns=list(table.names), dtype=str)
+    return pd.DataFrame(made, columns=[column.name for column in table.every], dtype=str)
 
 
 def _run_events(protocol: Protocol, cases: Cases, case: Case) -> Iterator[str]:

@@ -16,6 +16,9 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "prior_offences": "Prior offences",
         "prior_drug_offences": "Prior drug offences",
         "first_time": "No prior offence",
+        "last_offence": "Time since the last offence",
+        "days_since_last_offence": "Days since the last offence",
         "prior_treatment": "Drug treatment before",
+        "prior_custody": "Custody before",
     }
 )

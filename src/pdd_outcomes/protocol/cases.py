@@ -60,6 +60,8 @@ class Case(Part):
     offences: tuple[Record, ...] = ()
     contacts: tuple[Record, ...] = ()
     treatments: tuple[Record, ...] = ()
+    custody: tuple[Record, ...] = ()
+    hospital: tuple[Record, ...] = ()
     exits: tuple[Record, ...] = ()
     row: Record = Field(default_factory=dict)
     expect: Expected

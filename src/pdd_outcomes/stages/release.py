@@ -81,10 +81,22 @@ def definitions(p: Protocol) -> list[str]:
     c = p.cohort
     if c is None:
         return []
+    said = [
+        f"Diverted means referred within {c.grace_days} days of the incident; a later referral counts as not diverted. "
+        + {
+            "incident": "Follow-up starts on the day of the incident: people who reoffend, die or leave before a referral that "
+            "they would have had count as not diverted, which favours diversion.",
+            "landmark": "Follow-up starts when those days are over. What happened in them is not part of the effect, and those "
+            "who reoffended, died or left in them are in neither group.",
+            "disposal": "Follow-up starts with the referral, or with the outcome.",
+        }[c.clock]
+    ]
+    if c.index == "every":
+        said.append(
+            "A person counts once for each eligible incident; intervals allow for what a person's incidents share."
+        )
     return [
-        f"Diverted means referred within {c.grace_days} days of the incident, and follow-up starts on the day of the incident: "
-        "people who reoffend, die or leave in those days may miss a referral that they would have had, and then count as not "
-        "diverted, which favours diversion. A later referral counts as not diverted too.",
+        *said,
         f"A reoffence counts from its own day if it is proven within {c.waiting_days} days after the longest follow-up; what "
         "is proven later is not seen.",
     ]
@@ -92,7 +104,9 @@ def definitions(p: Protocol) -> list[str]:
 
 def trait_labels(p: Protocol) -> dict[str, str]:
     """What a reader calls each covariate: the plan's labels, or the cohort builder's for those it makes."""
-    return dict(p.person_table.labels) if p.person_table else dict(LABELS)
+    if p.person_table:
+        return dict(p.person_table.labels)
+    return {**LABELS, **{h.id: h.label for h in (p.cohort.histories if p.cohort else ())}}
 
 
 def _comparator(p: Protocol) -> dict[str, Any] | None:
