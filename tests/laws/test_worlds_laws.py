@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -85,6 +86,45 @@ def test_the_same_seed_gives_the_same_world_and_another_seed_another_whatever_el
     assert same(one, again)
     assert not any(one.tables[n].equals(other.tables[n]) for n in CONTRACT if n != "schemes")
     assert not one.truth.equals(other.truth)
+
+
+# What the world was before it recorded custody, hospital stays and more of an offence: none of it may move.
+BEFORE = {
+    2_000: {
+        "persons": "f81a17af94395fab",
+        "disposals": "53f9e6258a5cd8a4",
+        "offences": "bfd938e7d6dd951a",
+        "contacts": "54d960990d404679",
+        "treatments": "91f23414e0de8906",
+        "exits": "510380b1ae31acd6",
+        "schemes": "fb363c4def381f84",
+        "truth": "8a9d389456ffc5e5",
+    },
+    4_000: {
+        "persons": "dc3a8a0008dbeb59",
+        "disposals": "1a6a8ae19168446b",
+        "offences": "ea50fdc933d63c1a",
+        "contacts": "6d46716e631518e6",
+        "treatments": "737320b2c2a6a118",
+        "exits": "943c4de3f1258c1f",
+        "schemes": "fb363c4def381f84",
+        "truth": "e8ed077fef49b8fe",
+    },
+}
+FIRST_COLUMNS = {"offences": 6, "treatments": 3}  # of tables that have gained some
+FIRST_TRUTHS = 1_020
+
+
+@pytest.mark.parametrize("people", list(BEFORE))
+def test_the_default_world_keeps_its_bytes_whatever_is_added_to_it(people: int) -> None:
+    made = thirteen_forces(3, people)
+    found = {}
+    for name in BEFORE[people]:
+        table = made.truth.head(FIRST_TRUTHS) if name == "truth" else made.tables[name]
+        kept = table.iloc[:, : FIRST_COLUMNS.get(name, 7)]
+        text = kept.to_csv(index=False, lineterminator="\n", float_format="%.9f")
+        found[name] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    assert found == BEFORE[people]
 
 
 def test_thirteen_forces_of_which_nine_run_a_scheme_before_anybody_is_arrested(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -33,16 +33,38 @@ class People:
     hidden: FloatArray  # a trait that no record holds
     risk: FloatArray  # log hazard of reoffending relative to the average, without force and treatment
     need: FloatArray  # log hazard of entering treatment relative to the average
+    started: BoolArray | None = (
+        None  # whether the force's scheme ran on the day of the arrest; None: every scheme did
+    )
+    officer: IntArray | None = None  # number of the officer within the force
+    leniency: FloatArray | None = None  # the officer's log odds of diverting; None: all alike
 
     @property
     def in_scheme(self) -> BoolArray:
-        """Arrested in a force that runs a scheme."""
-        return np.asarray(self.force < len(SCHEME))
+        """Arrested in a force that runs a scheme, since it started."""
+        there = self.force < len(SCHEME)
+        return np.asarray(there if self.started is None else there & self.started)
 
 
-def draw_people(rng: np.random.Generator, n: int, settings: Settings) -> People:
-    """n suspects. Risk rises with priors and deprivation, falls with age; all of it stands in the records but `hidden`."""
-    force = rng.choice(len(SCHEME) + len(COMPARISON), size=n, p=_sizes(rng, settings))
+@dataclass(frozen=True, slots=True)
+class Population:
+    """What a part of a large world must not work out from its own people: averages over all of them."""
+
+    shares: FloatArray  # (13,) of the suspects by force
+    risk: float  # mean of the log hazard of reoffending, before it is centred
+    need: float  # the same of entering treatment
+    score: tuple[float, float] = (0.0, 1.0)  # mean and SD of what an officer sees
+
+
+def draw_people(
+    rng: np.random.Generator, n: int, settings: Settings, population: Population | None = None
+) -> People:
+    """n suspects. Risk rises with priors and deprivation, falls with age; all of it stands in the records but `hidden`.
+
+    `population`: what they are a part of; None if they are all that there are.
+    """
+    shares = sizes(rng, settings) if population is None else population.shares
+    force = rng.choice(len(SCHEME) + len(COMPARISON), size=n, p=shares)
     age = np.clip(np.round(18 + rng.gamma(1.9, 6.4, n)), 18, 80).astype(np.int64)
     male = rng.random(n) < 0.86
     ethnicity = rng.choice(5, n, p=[0.08, 0.09, 0.04, 0.02, 0.77])
@@ -80,12 +102,28 @@ def draw_people(rng: np.random.Generator, n: int, settings: Settings) -> People:
         prior_drug,
         prior_treatment,
         hidden,
-        risk - risk.mean(),
-        need - need.mean(),
+        risk - (risk.mean() if population is None else population.risk),
+        need - (need.mean() if population is None else population.need),
     )
 
 
-def _sizes(rng: np.random.Generator, settings: Settings) -> FloatArray:
+def population_of(people: People, shares: FloatArray, settings: Settings) -> Population:
+    """The averages of these people, drawn with `shares` and with a centre of nought: what a further draw is a part of."""
+    shown = _shown(people, settings)
+    return Population(
+        shares,
+        float(people.risk.mean()),
+        float(people.need.mean()),
+        (float((shown - people.risk.mean()).mean()), float(shown.std())),
+    )
+
+
+def centred(people: People, population: Population) -> People:
+    """The same people with log hazards measured from the averages of `population`."""
+    return replace(people, risk=people.risk - population.risk, need=people.need - population.need)
+
+
+def sizes(rng: np.random.Generator, settings: Settings) -> FloatArray:
     """Shares of the suspects by force: scheme forces together hold `scheme_share`."""
     scheme, comparison = rng.uniform(0.6, 1.4, len(SCHEME)), rng.uniform(0.8, 1.2, len(COMPARISON))
     shares = np.concatenate(
@@ -97,34 +135,67 @@ def _sizes(rng: np.random.Generator, settings: Settings) -> FloatArray:
     return np.asarray(shares)
 
 
-def selection_score(people: People, settings: Settings) -> FloatArray:
-    """What makes an officer less ready to divert, in standard deviations of what the records show, plus the hidden trait."""
-    shown = (
+def _shown(people: People, settings: Settings) -> FloatArray:
+    """What the records show an officer of a suspect's risk, and what officers make of it."""
+    return np.asarray(
         people.risk
         - (0.5 * people.hidden if settings.hidden_selection else 0.0)
         + 0.25 * (people.offence == 0)
         + 0.15 * np.isin(people.ethnicity, (0, 1))
         + 0.3 * (people.prior_offences > 0)
     )
-    return np.asarray((shown - shown.mean()) / shown.std())
 
 
-def draw_diversion(
+def selection_score(people: People, settings: Settings, population: Population | None = None) -> FloatArray:
+    """What makes an officer less ready to divert, in standard deviations of what the records show."""
+    shown = _shown(people, settings)
+    centre, spread = (shown.mean(), shown.std()) if population is None else population.score
+    return np.asarray((shown - centre) / spread)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """How officers choose: how strongly on what they see, and how readily in each force."""
+
+    strength: float
+    shift: FloatArray  # (9,) log odds of diverting an average suspect
+
+    def probability(
+        self, people: People, settings: Settings, population: Population | None = None
+    ) -> FloatArray:
+        """(n,) probability of being diverted; 0 where no scheme runs."""
+        score = _reluctance(people, self.strength, settings, population)
+        shift = np.append(self.shift, np.zeros(len(COMPARISON)))[people.force]
+        return np.asarray(np.where(people.in_scheme, special.expit(shift - score), 0.0))
+
+
+def _reluctance(
+    people: People, strength: float, settings: Settings, population: Population | None = None
+) -> FloatArray:
+    score = strength * selection_score(people, settings, population) + settings.hidden_selection * people.hidden
+    return np.asarray(score if people.leniency is None else score - people.leniency)
+
+
+def select(
     rng: np.random.Generator, people: People, strength: float, draw: FloatArray, settings: Settings
-) -> BoolArray:
-    """Who is diverted: in scheme forces, fewer of those at higher risk. `draw` (n,) uniform numbers are given, so that
-    another strength of selection moves the same people.
+) -> tuple[BoolArray, Selection]:
+    """Who is diverted, and how they were chosen: in scheme forces, fewer of those at higher risk. `draw` (n,) uniform
+    numbers are given, so that another strength of selection moves the same people.
     """
     uptake = np.linspace(-0.09, 0.09, len(SCHEME)) + settings.uptake
     uptake = rng.permutation(uptake)
-    score = strength * selection_score(people, settings) + settings.hidden_selection * people.hidden
+    score = _reluctance(people, strength, settings)
+    exposed = people.in_scheme
     diverted = np.zeros(len(draw), dtype=bool)
+    shifts = np.zeros(len(SCHEME))
     for f in range(len(SCHEME)):
-        here = np.flatnonzero(people.force == f)
+        here = np.flatnonzero((people.force == f) & exposed)
+        if not len(here):
+            continue
         theirs, wanted = score[here], uptake[f]
-        shift = root(partial(_miss, theirs, wanted), -9.0, 9.0)
-        diverted[here] = draw[here] < special.expit(shift - score[here])
-    return diverted
+        shifts[f] = root(partial(_miss, theirs, wanted), -9.0, 9.0)
+        diverted[here] = draw[here] < special.expit(shifts[f] - score[here])
+    return diverted, Selection(strength, shifts)
 
 
 def _miss(score: FloatArray, wanted: float, shift: float) -> float:

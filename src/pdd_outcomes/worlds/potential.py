@@ -24,7 +24,7 @@ from .parameters import (
     TREATMENT_AT_365,
     Settings,
 )
-from .people import People, draw_diversion, root
+from .people import People, Selection, root, select
 
 OTHER_SHARE = 0.65  # of reoffending that is not drug possession
 HORIZONS = (91, 365, 730, 1095)
@@ -40,10 +40,14 @@ class Hazard:
 
     def cumulative(self, t: float, log_hazard: FloatArray, effect: FloatArray, treated: bool) -> FloatArray:
         """Cumulative hazard at `t` days for people (n,) of this log hazard and force effect."""
-        scale = self.rate * _within(t)
         if not treated:
-            return np.asarray(scale.sum() * np.exp(log_hazard))
-        return np.asarray((scale * np.exp(self.effect)).sum() * np.exp(log_hazard + effect))
+            return np.asarray(self.scale(t, False) * np.exp(log_hazard))
+        return np.asarray(self.scale(t, True) * np.exp(log_hazard + effect))
+
+    def scale(self, t: float, treated: bool) -> float:
+        """Cumulative hazard at `t` days of a person of average risk in a force of average effect."""
+        scale = self.rate * _within(t)
+        return float((scale * np.exp(self.effect)).sum() if treated else scale.sum())
 
     def time(
         self, threshold: FloatArray, log_hazard: FloatArray, effect: FloatArray, treated: BoolArray
@@ -77,7 +81,24 @@ class Effects:
     effect: FloatArray
 
 
+@dataclass(frozen=True, slots=True)
+class ForceEffects:
+    """(13,) by force: its residual log hazard, and its scheme's departure from the average effect."""
+
+    force: FloatArray
+    effect: FloatArray
+
+    def of(self, people: People) -> Effects:
+        """The same by person."""
+        return Effects(self.force[people.force], self.effect[people.force])
+
+
 def draw_force_effects(rng: np.random.Generator, people: People, settings: Settings) -> Effects:
+    """Force differences of `people`, drawn."""
+    return force_effects(rng, settings).of(people)
+
+
+def force_effects(rng: np.random.Generator, settings: Settings) -> ForceEffects:
     """Force differences as stratified normal quantiles, so that their spread is what is asked for and not luck."""
     order = rng.permutation(_quantiles(len(SCHEME)))
     base = settings.force_sd * order
@@ -89,7 +110,7 @@ def draw_force_effects(rng: np.random.Generator, people: People, settings: Setti
     force = np.concatenate([base, settings.force_sd * rng.permutation(_quantiles(len(COMPARISON)))])
     # Only the diverted share of a force feels its scheme, so a spread of the force's effect needs a wider one among them.
     effect = np.concatenate([spread / settings.uptake * other, np.zeros(len(COMPARISON))])
-    return Effects(force[people.force], effect[people.force])
+    return ForceEffects(force, effect)
 
 
 def _quantiles(k: int) -> FloatArray:
@@ -97,33 +118,48 @@ def _quantiles(k: int) -> FloatArray:
     return np.asarray((q - q.mean()) / q.std(ddof=1))
 
 
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What gives the published risks: a hazard, how officers choose, and whom they chose."""
+
+    hazard: Hazard
+    selection: Selection
+    diverted: BoolArray
+
+
 def calibrate(
     rng: np.random.Generator, people: People, effects: Effects, settings: Settings
 ) -> tuple[Hazard, BoolArray]:
-    """The hazard and the diversions that give the published risks.
+    """The hazard and the diversions that give the published risks."""
+    found = calibration(rng, people, effects, settings)
+    return found.hazard, found.diverted
+
+
+def calibration(rng: np.random.Generator, people: People, effects: Effects, settings: Settings) -> Calibration:
+    """The hazard, the selection and the diversions that give the published risks.
 
     First the baseline, from the comparison forces. Then the strength of selection: the force-level difference, were it
     felt by the diverted alone, says what their risk would have been. Then the effects, from their risk as it was.
     """
     hazard = Hazard(np.full(3, 1e-4), np.zeros(3))
     log_hazard = people.risk + effects.force
-    outside = log_hazard[~people.in_scheme]
+    outside = log_hazard[people.force >= len(SCHEME)]
     for k, target in enumerate(COMPARISON_FORCES):
         _fit(hazard.rate, k, partial(_risk, hazard, KNOTS[k], outside), target, 1e-8, 1e-2)
     undiverted = DIVERTED[1] + (COMPARISON_FORCES[1] - SCHEME_FORCES[1]) / settings.uptake
     draw, state = rng.random(len(people.age)), int(rng.integers(2**32))
 
-    def diverted(strength: float) -> BoolArray:
-        return draw_diversion(np.random.default_rng(state), people, strength, draw, settings)
+    def diverted(strength: float) -> tuple[BoolArray, Selection]:
+        return select(np.random.default_rng(state), people, strength, draw, settings)
 
     strength = root(
-        lambda s: _risk(hazard, KNOTS[1], log_hazard[diverted(s)]) - undiverted, -0.5, 3.0, xtol=1e-3
+        lambda s: _risk(hazard, KNOTS[1], log_hazard[diverted(s)[0]]) - undiverted, -0.5, 3.0, xtol=1e-3
     )
-    chosen = diverted(strength)
+    chosen, selection = diverted(strength)
     theirs, felt = log_hazard[chosen], effects.effect[chosen]
     for k, target in enumerate(DIVERTED):
         _fit(hazard.effect, k, partial(_risk, hazard, KNOTS[k], theirs, felt), target, -3.0, 2.0)
-    return hazard, chosen
+    return Calibration(hazard, selection, chosen)
 
 
 def _risk(hazard: Hazard, t: float, log_hazard: FloatArray, effect: FloatArray | None = None) -> float:

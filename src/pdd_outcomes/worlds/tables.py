@@ -2,62 +2,87 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from ..core.columns import BoolArray, FloatArray, IntArray
-from .parameters import COMPARISON, FORMAL_CODES, NFA_CODES, SCHEME, Settings
+from .dirt import dirty, with_late_updates, with_mistakes
+from .further import OffenceRows, admissions, detailed, ends, sentences
+from .parameters import COMPARISON, FORMAL_CODES, NFA_CODES, OTHER_GROUPS, SCHEME, Settings
 from .people import ETHNICITIES, OFFENCES, People
-
-LONGEST_DELAY = (
-    180  # days from offence to outcome: inside the waiting period, so that a reoffence is proven in time
-)
-OTHER_GROUPS = ("theft", "violence", "vehicle", "public_order")
+from .records import AGAIN, AGAIN_DAYS, LONGEST_DELAY, MEAN_DELAY, TRAPS
+from .words import days
 
 
-def days(base: str, offset: FloatArray | IntArray) -> pd.Series[str]:
-    """ISO dates `offset` whole days after `base`, as text."""
-    start = np.datetime64(base, "D")
-    return pd.Series((start + np.asarray(offset).astype("timedelta64[D]")).astype(str))
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What happens to the people, each (n,), before any of it is recorded.
+
+    `other`, `possession`, `entry` are days from the index incident to the first reoffence of each kind and to drug treatment
+    (inf: never); `index` is days from the window's first day to the index incident, None where it has not been drawn yet.
+    `ids` are their pseudonyms; `tag` stands in every id, so that parts of one world share none.
+    """
+
+    ids: pd.Series[str]
+    people: People
+    diverted: BoolArray
+    other: FloatArray
+    possession: FloatArray
+    entry: FloatArray
+    index: IntArray | None = None
+    tag: str = ""
 
 
 def event_tables(
-    rng: np.random.Generator,
-    people: People,
-    diverted: BoolArray,
-    other: FloatArray,
-    possession: FloatArray,
-    entry: FloatArray,
-    settings: Settings,
+    rng: np.random.Generator, further: np.random.Generator, drawn: Drawn, settings: Settings
 ) -> dict[str, pd.DataFrame]:
-    """Every table of the extract.
-
-    `other`, `possession`, `entry` are (n,) days from the index incident to the first reoffence of each kind and to drug
-    treatment (inf: never).
-    """
+    """Every table of the extract. What `further` draws moves nothing that `rng` does."""
+    people, diverted, ids, tag = drawn.people, drawn.diverted, drawn.ids, drawn.tag
     n = len(diverted)
-    ids = pd.Series([f"SYN-{i:07d}" for i in rng.permutation(n) + 1])
-    index = rng.integers(0, settings.index_days, n)
-    length = int((np.datetime64(settings.cut) - np.datetime64(settings.first_index)).astype(int))
+    index = rng.integers(0, settings.index_days, n) if drawn.index is None else drawn.index
+    length = settings.day(settings.cut)
+    linked = further.random(n) >= np.where(diverted, *settings.linkage_missed)
     persons = _persons(rng, people, ids, index, settings)
-    disposals = _disposals(rng, people, diverted, ids, index, settings)
+    disposals = _disposals(rng, people, diverted, ids, index, settings, tag)
+    offences, rows = _offences(rng, drawn, ids, index, length, settings)
+    incident = disposals["incident_id"].to_numpy()[:n]
+    offences, rows = detailed(further, offences, rows, incident, index, linked, settings)
+    contacts = _contacts(rng, drawn, ids, incident, index, length, settings)
+    treatments, whose, when = _treatments(rng, people, ids, index, drawn.entry, length, settings, tag)
+    over = ends(further, when, settings.treatment_days or 1.0, length, settings)
+    if settings.treatment_days:
+        treatments["end_date"] = over
     tables = {
         "persons": persons,
         "disposals": disposals,
-        "offences": _offences(rng, people, ids, index, other, possession, length, settings),
-        "contacts": _contacts(rng, diverted, ids, disposals, index, length, settings),
-        "treatments": _treatments(rng, people, ids, index, entry, length, settings),
+        "offences": offences,
+        "contacts": contacts,
+        "treatments": treatments.loc[linked[whose] | (when <= index[whose])].reset_index(drop=True),
         "exits": _exits(rng, ids, index, length, settings),
-        "schemes": pd.DataFrame(
-            {
-                "force": [*SCHEME, *COMPARISON],
-                "start_date": ["2015-04-01"] * len(SCHEME) + [""] * len(COMPARISON),
-            }
-        ),
+        "schemes": scheme_table(settings),
+        "custody": sentences(further, offences, rows, length, settings, tag),
+        "hospital": admissions(further, people, ids, settings, tag),
     }
+    if settings.late_updates:
+        tables["disposals"] = with_late_updates(further, tables["disposals"], "disposals", settings)
+        tables["offences"] = with_late_updates(further, tables["offences"], "offences", settings)
     for name in ("persons", "disposals", "offences", "contacts"):
-        tables[name] = _dirty(rng, tables[name], settings.dirt)
-    return tables
+        tables[name] = dirty(rng, tables[name], settings.dirt, tag)
+    return {name: with_mistakes(further, table, name, settings) for name, table in tables.items()}
+
+
+def person_ids(rng: np.random.Generator, n: int, tag: str = "") -> pd.Series[str]:
+    """(n,) pseudonyms in random order."""
+    return pd.Series([f"SYN-{tag}{i:07d}" for i in rng.permutation(n) + 1])
+
+
+def scheme_table(settings: Settings) -> pd.DataFrame:
+    """The thirteen forces and the days on which their schemes started; blank where there is none."""
+    starts = days(settings.first_index, settings.scheme_starts())
+    return pd.DataFrame({"force": [*SCHEME, *COMPARISON], "start_date": [*starts, *[""] * len(COMPARISON)]})
 
 
 def _persons(
@@ -86,6 +111,7 @@ def _disposals(
     ids: pd.Series[str],
     index: IntArray,
     settings: Settings,
+    tag: str,
 ) -> pd.DataFrame:
     """The index incident of everyone, then incidents that are not eligible: another offence, another year, a second one."""
     n = len(index)
@@ -115,7 +141,7 @@ def _disposals(
     decided = days(settings.first_index, when + delay)
     return pd.DataFrame(
         {
-            "incident_id": [f"SYN-I{i:07d}" for i in rng.permutation(len(row)) + 1],
+            "incident_id": [f"SYN-{tag}I{i:07d}" for i in rng.permutation(len(row)) + 1],
             "person_id": ids.to_numpy()[row],
             "force": forces[people.force[row]],
             "incident_date": days(settings.first_index, when),
@@ -128,15 +154,14 @@ def _disposals(
 
 def _offences(
     rng: np.random.Generator,
-    people: People,
+    drawn: Drawn,
     ids: pd.Series[str],
     index: IntArray,
-    other: FloatArray,
-    possession: FloatArray,
     length: int,
     settings: Settings,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, OffenceRows]:
     """Proven and unproven offences: history, siblings of the index incident, reoffences, breaches, late convictions."""
+    people, tag = drawn.people, drawn.tag
     n = len(index)
     everyone = np.arange(n)
     prior = np.repeat(everyone, people.prior_offences)
@@ -154,67 +179,63 @@ def _offences(
             "conviction",
         )
     ]
-    for when, groups in ((other, OTHER_GROUPS), (possession, OFFENCES)):
+    for when, groups in ((drawn.other, OTHER_GROUPS), (drawn.possession, OFFENCES)):
         after = np.maximum(np.ceil(np.where(np.isfinite(when), when, 0.0)), 1.0).astype(np.int64)
         who = np.flatnonzero(np.isfinite(when) & (index + after <= length - LONGEST_DELAY))
         parts.append(_part(who, index[who] + after[who], rng.choice(groups, len(who)), rng, "conviction"))
-        again = who[rng.random(len(who)) < 0.5]
-        later = index[again] + after[again] + rng.integers(5, 500, len(again))
+        again = who[rng.random(len(who)) < AGAIN]
+        later = index[again] + after[again] + rng.integers(*AGAIN_DAYS, len(again))
         keep = later <= length - LONGEST_DELAY
         parts.append(_part(again[keep], later[keep], rng.choice(groups, int(keep.sum())), rng, "caution"))
-    traps: tuple[tuple[float, int, int, str, str], ...] = (
-        (0.15, 0, 0, "theft", "conviction"),  # a sibling of the index incident
-        (0.03, 10, 400, "breach", "conviction"),
-        (0.04, -90, -1, "theft", "conviction"),  # committed before, convicted after time zero
-        (0.05, 10, 400, "public_order", "community_resolution"),  # proves nothing
-    )
-    for share, low, high, trap, how in traps:
-        who = np.flatnonzero(rng.random(n) < share)
-        then = index[who] + rng.integers(low, high + 1, len(who))
-        parts.append(_part(who, then, np.repeat(trap, len(who)), rng, how, wait=91))
+    for trap in TRAPS:
+        who = np.flatnonzero(rng.random(n) < trap.share)
+        then = index[who] + rng.integers(trap.low, trap.high + 1, len(who))
+        parts.append(_part(who, then, np.repeat(trap.group, len(who)), rng, trap.outcome, wait=91))
     row, when, group, kind, delay = (np.concatenate([p[k] for p in parts]) for k in range(5))
-    return pd.DataFrame(
+    decided = np.asarray(when + delay, dtype=np.int64)
+    frame = pd.DataFrame(
         {
-            "offence_id": [f"SYN-O{i:08d}" for i in rng.permutation(len(row)) + 1],
+            "offence_id": [f"SYN-{tag}O{i:08d}" for i in rng.permutation(len(row)) + 1],
             "person_id": ids.to_numpy()[row],
             "offence_date": days(settings.first_index, when),
             "offence_group": group,
             "outcome_type": kind,
-            "outcome_date": days(settings.first_index, when + delay),
+            "outcome_date": days(settings.first_index, decided),
         }
     )
+    return frame, OffenceRows(np.asarray(row, dtype=np.int64), np.asarray(when, dtype=np.int64), decided)
 
 
 def _part(
     who: IntArray, when: IntArray, group: np.ndarray, rng: np.random.Generator, kind: str, wait: int = 0
 ) -> tuple[np.ndarray, ...]:
-    delay = np.clip(wait + rng.exponential(50.0, len(who)), wait, LONGEST_DELAY).astype(np.int64)
+    delay = np.clip(wait + rng.exponential(MEAN_DELAY, len(who)), wait, LONGEST_DELAY).astype(np.int64)
     return who, when, group.astype(str), np.repeat(kind, len(who)), delay
 
 
 def _contacts(
     rng: np.random.Generator,
-    diverted: BoolArray,
+    drawn: Drawn,
     ids: pd.Series[str],
-    disposals: pd.DataFrame,
+    incident: np.ndarray,
     index: IntArray,
     length: int,
     settings: Settings,
 ) -> pd.DataFrame:
     """The cascade of the diverted: referred within the grace window, then assessed, attended, completed, fewer each time."""
-    n = len(index)
-    incident = disposals["incident_id"].to_numpy()[:n]
+    n, diverted, tag = len(index), drawn.diverted, drawn.tag
+    risk = drawn.people.risk
     who, when = np.flatnonzero(diverted), index[diverted] + rng.integers(1, 60, int(diverted.sum()))
     late = np.flatnonzero(~diverted & (rng.random(n) < 0.01))  # referred after the grace window: not diverted
     rows = [(who, when, "referred"), (late, index[late] + rng.integers(120, 300, len(late)), "referred")]
-    for stage, share in (("assessed", 0.85), ("attended", 0.8), ("completed", 0.75)):
-        on = rng.random(len(who)) < share
+    for stage, share in zip(("assessed", "attended", "completed"), settings.engagement):
+        on = rng.random(len(who)) < _engaged(share, risk[who], settings)
         who, when = who[on], when[on] + rng.integers(5, 40, int(on.sum()))
         rows.append((who, when, stage))
     person = np.concatenate([r[0] for r in rows])
     return pd.DataFrame(
         {
-            "contact_id": [f"SYN-C{i:07d}" for i in rng.permutation(len(person)) + 1],
+            "contact_id": [f"SYN-{tag}C{i:07d}" for i in rng.permutation(len(person)) + 1],
             "person_id": ids.to_numpy()[person],
             "incident_id": incident[person],
             "stage": np.concatenate([np.repeat(r[2], len(r[0])) for r in rows]),
@@ -225,6 +246,13 @@ def _contacts(
     )
 
 
+def _engaged(share: float, risk: FloatArray, settings: Settings) -> FloatArray | float:
+    """The probability of the next step of the cascade."""
+    if settings.engagement_selection == 0 or share in (0.0, 1.0):
+        return share
+    return np.asarray(special.expit(special.logit(share) - settings.engagement_selection * risk))
+
+
 def _treatments(
     rng: np.random.Generator,
     people: People,
@@ -233,50 +261,36 @@ def _treatments(
     entry: FloatArray,
     length: int,
     settings: Settings,
-) -> pd.DataFrame:
+    tag: str,
+) -> tuple[pd.DataFrame, IntArray, IntArray]:
     before = np.flatnonzero(people.prior_treatment)
     after = np.maximum(np.ceil(np.where(np.isfinite(entry), entry, 0.0)), 1.0).astype(np.int64)
     who = np.flatnonzero(np.isfinite(entry) & (index + after <= length))
     when = np.concatenate([index[before] - rng.integers(30, 1500, len(before)), index[who] + after[who]])
     person = np.concatenate([before, who])
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
-            "episode_id": [f"SYN-T{i:07d}" for i in rng.permutation(len(person)) + 1],
+            "episode_id": [f"SYN-{tag}T{i:07d}" for i in rng.permutation(len(person)) + 1],
             "person_id": ids.to_numpy()[person],
             "start_date": days(settings.first_index, when),
         }
     )
+    return frame, person, when
 
 
 def _exits(
     rng: np.random.Generator, ids: pd.Series[str], index: IntArray, length: int, settings: Settings
 ) -> pd.DataFrame:
-    """Deaths (0.4% a year) and emigration (0.2%), at random."""
-    n = len(index)
-    when = np.ceil(index + rng.exponential(365 / 0.006, n)).astype(np.int64)
-    gone = np.flatnonzero(when <= length)
+    """Deaths and emigration, whichever comes first, at random and the same for everyone."""
+    rate = settings.death_rate + settings.emigration_rate
+    wait = rng.exponential(365 / rate, len(index)) if rate else np.full(len(index), np.inf)
+    gone = np.flatnonzero(np.ceil(index + wait) <= length)
+    when = np.ceil(index[gone] + wait[gone]).astype(np.int64)
+    died = settings.death_rate / rate if rate else 0.0
     return pd.DataFrame(
         {
             "person_id": ids.to_numpy()[gone],
-            "exit_date": days(settings.first_index, when[gone]),
-            "kind": np.where(rng.random(len(gone)) < 2 / 3, "death", "emigration"),
+            "exit_date": days(settings.first_index, when),
+            "kind": np.where(rng.random(len(gone)) < died, "death", "emigration"),
         }
     )
-
-
-def _dirty(rng: np.random.Generator, table: pd.DataFrame, share: float) -> pd.DataFrame:
-    """The table with bad rows added, in random order: exact duplicates, unknown persons, days that do not exist."""
-    k = int(share * len(table) / 3)
-    if not k:
-        return table.sample(frac=1, random_state=rng).reset_index(drop=True)
-    key, date = table.columns[0], next(c for c in table.columns if c.endswith("_date"))
-    twice, orphans, wrong = (table.iloc[rng.choice(len(table), k, replace=False)].copy() for _ in range(3))
-    orphans["person_id"] = [f"SYN-X{i:06d}" for i in range(k)]
-    for name, part in (("D", orphans), ("E", wrong)):
-        if key != "person_id":
-            part[key] = [f"SYN-{name}{i:07d}" for i in range(k)]
-        else:
-            part["person_id"] = [f"SYN-{name}{i:07d}" for i in range(k)]
-    wrong[date] = "2018-02-30"
-    parts = [table, twice, wrong] if key == "person_id" else [table, twice, orphans, wrong]
-    return pd.concat(parts, ignore_index=True).sample(frac=1, random_state=rng).reset_index(drop=True)
