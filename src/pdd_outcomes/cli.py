@@ -155,6 +155,18 @@ def data(study: Name, root: Root = HERE) -> None:
 
 
 @app.command()
+def linkage(study: Name, root: Root = HERE) -> None:
+    """Say how far the headline turns on the linkage of referrals: the line again at the plan's other thresholds.
+
+    Example:  pdd linkage my_study
+    """
+    from .stages.linkage import linkage_sensitivity
+
+    found = linkage_sensitivity(_open(root, study), log=log, provider=_provider)
+    print(found.round(4).to_string(index=False))
+
+
+@app.command()
 def dictionary() -> None:
     """Print the data contract as a data dictionary, in Markdown.
 

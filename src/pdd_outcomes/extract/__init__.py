@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -51,10 +52,17 @@ def read_extract(protocol: Protocol, folder: Path) -> Extract:
             problems += error.problems
     if problems:
         raise DataError(problems)
+    linked = None
+    if protocol.data.linkage is not None and "disposals" in raw:
+        from .referrals import linked_contacts
+
+        made, linked = linked_contacts(folder, protocol.data.linkage, raw["disposals"], protocol.data.seed)
+        sent = raw.get("contacts", made.head(0))
+        raw["contacts"] = pd.concat([sent, made], ignore_index=True).fillna("")
     assert protocol.data.cut is not None
     extract = validate(raw, cut=protocol.data.cut, quarantine_limit=protocol.data.quarantine_limit)
     _name_groups(protocol, extract)
-    return extract
+    return extract if linked is None else replace(extract, linked=linked)
 
 
 USES = {

@@ -19,6 +19,7 @@ import pandas as pd
 from ..core.columns import BoolArray
 from ..core.errors import DataError, did_you_mean
 from .contract import CONTRACT, RECORDED, Column, Table
+from .link import Linked
 from .profile import profile
 
 EARLIEST = np.datetime64("1900-01-02")  # 1 January 1900 is a spreadsheet's way of saying that it does not know
@@ -35,6 +36,7 @@ class Extract:
     quality : table, rows_in, rows_ok, rows_superseded, rows_quarantined; rows_in is the sum of the other three
     rejected : the rows that were quarantined, by table, as they came, with their row numbers
     profile : the frames of the data-quality page; see `profile.profile`
+    linked : how the scheme's referral list was linked, where there was one
     """
 
     tables: dict[str, pd.DataFrame] = field(repr=False)
@@ -42,6 +44,7 @@ class Extract:
     quality: pd.DataFrame
     rejected: dict[str, pd.DataFrame] = field(repr=False, default_factory=dict)
     profile: dict[str, pd.DataFrame] = field(repr=False, default_factory=dict)
+    linked: Linked | None = field(repr=False, default=None)
 
 
 class Breaches:

@@ -45,6 +45,17 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+LinkThreshold = Annotated[Number, Field(ge=0.5, lt=1)]
+
+
+class Linkage(Part):
+    """How a scheme's referral list with names on it is linked to people; see `extract.link`."""
+
+    threshold: LinkThreshold = 0.95
+    review_from: Annotated[Number, Field(gt=0, lt=1)] | None = None
+    sensitivity: tuple[LinkThreshold, ...] = (0.8, 0.99)
+
+
 class Data(Part):
     """What comes in, from where, and which days it covers."""
 
@@ -54,6 +65,7 @@ class Data(Part):
     starts: Day | None = None
     cut: Day | None = None
     quarantine_limit: Share = 0.01
+    linkage: Linkage | None = None
 
 
 class Treatment(Part):

@@ -132,6 +132,19 @@ def _data(p: Protocol) -> list[str]:
             f"{_column(p, t.time.column)}, in {p.time_unit}, and the event is seen where {_column(p, t.event.column)} is "
             f"{_or(t.event.values)}."
         )
+    if p.data.linkage is not None:
+        k = p.data.linkage
+        band = f"from {k.review_from:g}" if k.review_from is not None else "from 0.5"
+        also = ", ".join(f"{t:g}" for t in k.sensitivity)
+        said.append(
+            f"The scheme's referral list is linked to people by names, date of birth, postcode and numbers of the police at a "
+            f"probability of {k.threshold:g} or more; pairs {band} to that are for a clerk, and do not count until they are settled. "
+            + (
+                f"How far the result turns on it: again at {also}."
+                if also
+                else "It is not tried at other thresholds."
+            )
+        )
     if p.cohort is None or p.data.cut is None:
         return said
     c = p.cohort

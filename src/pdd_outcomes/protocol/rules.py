@@ -52,7 +52,7 @@ def event_covariates(protocol: Protocol) -> tuple[str, ...]:
 
 def cross_field_problems(protocol: Protocol) -> list[Problem]:
     """Every broken rule: the place in the file and a sentence with the remedy."""
-    parts = (_lists, _times, _follow_up, _shape, _person_table, _cohort, _outcomes, _analyses)
+    parts = (_lists, _times, _follow_up, _shape, _person_table, _linkage, _cohort, _outcomes, _analyses)
     return [problem for part in parts for problem in part(protocol)]
 
 
@@ -188,6 +188,22 @@ def _roles(table: PersonTable) -> dict[str, list[str]]:
         if column is not None:
             roles.setdefault(column, []).append(key)
     return roles
+
+
+def _linkage(p: Protocol) -> Iterator[Problem]:
+    plan = p.data.linkage
+    if plan is None:
+        return
+    if p.data.shape == "person_table":
+        yield (
+            ("data", "linkage"),
+            "does not belong to data.shape person_table, whose rows are people. Remove it.",
+        )
+    if plan.review_from is not None and plan.review_from > plan.threshold:
+        yield (
+            ("data", "linkage", "review_from"),
+            f"found {plan.review_from:g}; allowed: at most the threshold, {plan.threshold:g}.",
+        )
 
 
 def _cohort(p: Protocol) -> Iterator[Problem]:

@@ -57,6 +57,7 @@ def write_quality_page(
     sections = [
         _came(frames, show, limit),
         _broken(frames, show),
+        _linked(frames, show),
         _went(frames, show),
         _contract(frames, show),
         _complete(frames, show),
@@ -141,6 +142,40 @@ def _broken(frames: Mapping[str, pd.DataFrame], show: _Counts) -> Section:
         "as they came, are in the files quarantined_*.csv beside this stage's tables."
     ]
     return Section("broken", "What broke the contract", words, [Markup(found)])
+
+
+def _linked(frames: Mapping[str, pd.DataFrame], show: _Counts) -> Section | None:
+    account, grid = _frame(frames, "linkage"), _frame(frames, "linkage_thresholds")
+    if account is None or grid is None:
+        return None
+    rows = [[str(r["use"]), show(r["rows"])] for r in account.to_dict("records")]
+    whole = table(
+        "What became of each referral", [Column("Referral"), Column("Rows", "count")], rows, id="tbl-linked"
+    )
+    heads = [
+        Column("Threshold", "setting"), Column("Linked", "count"), Column("For review", "count"),
+        Column("Expected wrong", "est"), Column("Expected missed", "est"),
+    ]  # fmt: skip
+    cuts = [
+        [
+            f"{r['threshold']:g}", show(r["n_linked"]), show(r["n_review"]),
+            formats.fixed(r["expected_false"], 1), formats.fixed(r["expected_missed"], 1),
+        ]
+        for r in grid.to_dict("records")
+    ]  # fmt: skip
+    chart = table(
+        "What other thresholds would link, by the model's own probabilities", heads, cuts, id="tbl-thresholds"
+    )
+    words = [
+        "A missed link makes somebody who was diverted look as if they had not been. Pairs for review are in the file "
+        "links_for_review.csv; how far the result turns on the threshold is said by `pdd linkage`."
+    ]
+    return Section(
+        "linked",
+        "Linkage of the referral list",
+        words,
+        [Markup(whole), Markup(fold("Other thresholds", chart))],
+    )
 
 
 def _went(frames: Mapping[str, pd.DataFrame], show: _Counts) -> Section | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..core.errors import DataError
 from ..extract import read_extract
+from ..extract.referrals import linkage_account
 from .files import read_table, sha256_file
 from .raw import source_folder
 from .runner import Workbench
@@ -24,6 +25,12 @@ def run(bench: Workbench) -> None:
     bench.write("quality.csv", extract.quality)
     for name, rows in extract.rejected.items():
         bench.write(f"quarantined_{name}.csv", rows)
+    if extract.linked is not None:
+        bench.write("linkage.csv", linkage_account(extract.linked))
+        bench.write("linkage_thresholds.csv", extract.linked.thresholds())
+        bench.write("links.csv", extract.linked.links)
+        bench.write("links_for_review.csv", extract.linked.review)
+        bench.notes["linkage"] = list(extract.linked.notes)
     for name, frame in extract.profile.items():
         bench.write(f"{name}.csv", frame)
 

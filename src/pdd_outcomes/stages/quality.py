@@ -14,7 +14,7 @@ from .files import read_table
 from .raw import source_folder
 from .study import Study
 
-FRAMES = ("columns", "months", "dates", "delays")
+FRAMES = ("columns", "months", "dates", "delays", "linkage", "linkage_thresholds")
 
 
 def breaches_by_rule(quarantine: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from ..core.errors import DataError
 from ..extract import CONTRACT
 from ..extract.programs import copy_database
 from ..extract.read import ENDINGS
+from ..extract.referrals import LISTS
 from .files import canonical_json, sha256_file
 from .runner import Workbench
 from .study import Study
@@ -31,8 +32,9 @@ def files_sent(study: Study) -> dict[str, str]:
     return {p.name: sha256_file(p) for p in found if p.suffix in ENDINGS}
 
 
-def _tables(shape: str) -> tuple[str, ...]:
-    return tuple(CONTRACT) if shape == "event_tables" else ("person",)
+def _tables(shape: str, linkage: bool = False) -> tuple[str, ...]:
+    """The tables of a study by name, with the lists that linkage needs."""
+    return (*CONTRACT, *(LISTS if linkage else ())) if shape == "event_tables" else ("person",)
 
 
 def runner(provider: Callable[[str, int, Path], None]) -> Callable[[Workbench], None]:
@@ -47,7 +49,11 @@ def runner(provider: Callable[[str, int, Path], None]) -> Callable[[Workbench], 
                     f"data.source: there is no folder {data.source.removeprefix('folder:').strip()!r}. Make it, or mend the protocol."
                 )
         elif data.source.startswith(DATABASE):
-            copy_database(data.source.removeprefix(DATABASE).strip(), _tables(data.shape), bench.folder)
+            copy_database(
+                data.source.removeprefix(DATABASE).strip(),
+                _tables(data.shape, data.linkage is not None),
+                bench.folder,
+            )
             folder = bench.folder
         else:
             provider(data.source, data.seed, bench.folder)
