@@ -240,7 +240,7 @@ def test_a_second_spelling_of_the_event_does_not_pass_as_no_event(tmp_path: Path
 
 
 def test_a_folder_without_the_person_table_says_what_it_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"neither person\.csv nor person\.parquet"):
+    with pytest.raises(DataError, match=r"holds no file person that ends in"):
         read_extract(plan(), tmp_path)
 
 
