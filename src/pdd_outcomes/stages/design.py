@@ -17,6 +17,7 @@ from .progress import track
 from .runner import Workbench
 
 EVERYONE = "all"
+COHORT_KEYS = {"subject", "person", "index_incident"}  # of people built from event tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,11 @@ def parts(bench: Workbench, analysis: Analysis) -> Iterator[tuple[str, pd.DataFr
 
 
 def persons(people: pd.DataFrame) -> IntArray | None:
-    """Codes (n,) of the persons where some are subjects more than once; None where everyone is one subject."""
-    if "person" not in people or not people["person"].duplicated().any():
+    """Codes (n,) of the persons where some are subjects more than once; None where everyone is one subject.
+
+    A person table may have a column of that name that means something else; it has no index incidents.
+    """
+    if not set(people.columns) >= COHORT_KEYS or not people["person"].duplicated().any():
         return None
     return np.asarray(pd.factorize(people["person"])[0], dtype=np.int64)
 
@@ -121,9 +125,10 @@ def _people(part: Part) -> pd.DataFrame:
     """Everyone of the part in order: the dropped have weight 0 and set -1."""
     m = part.matched
     columns = {"subject": part.people["subject"], "treated": m.treated, "weight": m.weights, "set_id": m.set_id}
-    for name in ("person", "force"):
-        if name in part.people:
-            columns[name] = part.people[name]
+    if set(part.people.columns) >= COHORT_KEYS:
+        columns["person"] = part.people["person"]
+    if "force" in part.people:
+        columns["force"] = part.people["force"]
     return _keyed(part, pd.DataFrame(columns))
 
 

@@ -162,7 +162,7 @@ def _estimate(
         where = f"{comparison.analysis.id}, {comparison.population}, {comparison.group}, {outcome.id}"
         raise DataError(f"{where}: {problem}" for problem in error.problems) from error
     if comparison.population == "matched" and comparison.analysis.exposure == "force":
-        who = comparison.people["person" if "person" in comparison.people else "subject"]
+        who = comparison.people["person"]
         shared.add(comparison.analysis.id, outcome.id, comparison.group, who, result)
     keys = {"analysis": comparison.analysis.id, "group": comparison.group, "outcome": outcome.id}
     made = {"estimates": _rows(bench, comparison, outcome, result)}
