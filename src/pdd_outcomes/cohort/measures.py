@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..extract.engine import Backend, Engine
 from ..protocol import Outcome, Protocol
-from .outcomes import NEEDS, events, followed, longest
+from .outcomes import NEEDS, events, followed, longest, zero_table
 
 MEASURES = ("subject", "outcome", "horizon_days", "events", "severity", "first_days", "days", "days_at_risk")
 
@@ -32,7 +32,7 @@ def build_measures(
         days_at_risk, those of them not in custody, which rates are of.
     """
     used = {*(NEEDS[o.kind] for o in protocol.outcomes), "custody"}
-    zero = people[["subject", "person", "index_date", "index_incident", "follow_up_days"]]
+    zero = zero_table(people)
     frames = []
     with Engine({"zero": zero, **{n: tables[n] for n in sorted(used)}}, backend=backend) as engine:
         everyone = engine["zero"].rename(person_id="person")
@@ -41,8 +41,9 @@ def build_measures(
             seen = engine.keep(_weighed(engine, protocol, outcome, everyone))
             for horizon in protocol.horizons:
                 if horizon <= followed(protocol, outcome):
-                    frames.append(_at(engine, everyone, outcome, int(horizon), seen, held))
-    return pd.concat(frames, ignore_index=True)[list(MEASURES)]
+                    found = _at(engine, everyone, int(horizon), seen, held)
+                    frames.append(found.assign(subject=people["subject"].array, outcome=outcome.id))
+    return pd.concat(frames, ignore_index=True)[list(MEASURES)].astype({"outcome": "str"})
 
 
 def _weighed(engine: Engine, protocol: Protocol, outcome: Outcome, everyone: Any) -> Any:
@@ -51,7 +52,7 @@ def _weighed(engine: Engine, protocol: Protocol, outcome: Outcome, everyone: Any
     return seen.select("subject", "after", severity=severity)
 
 
-def _at(engine: Engine, everyone: Any, outcome: Outcome, horizon: int, seen: Any, held: Any) -> pd.DataFrame:
+def _at(engine: Engine, everyone: Any, horizon: int, seen: Any, held: Any) -> pd.DataFrame:
     inside = seen.filter(seen.after <= horizon)
     counts = inside.group_by("subject").agg(
         events=inside.count(), severity=inside.severity.sum(), first_days=inside.after.min()
@@ -65,16 +66,15 @@ def _at(engine: Engine, everyone: Any, outcome: Outcome, horizon: int, seen: Any
     wide = wide.left_join(spent, "subject").drop("subject_right")
     none = wide.events.isnull()
     result = wide.select(
-        "subject",
+        "place",
         "days",
-        outcome=ibis.literal(outcome.id),
         horizon_days=ibis.literal(horizon, type="int64"),
         events=wide.events.fill_null(0).cast("int64"),
         severity=ibis.ifelse(none, 0.0, wide.severity).cast("float64"),
         first_days=wide.first_days.cast("int64"),
         days_at_risk=(wide.days - wide.held.fill_null(0)).cast("int64"),
     )
-    return engine.run(result, ["subject"])
+    return engine.run(result, ["place"])
 
 
 def custody_days(engine: Engine, protocol: Protocol, everyone: Any) -> Any:

@@ -37,14 +37,24 @@ def event_outcomes(
 ) -> pd.DataFrame:
     """Every outcome of the protocol for everyone in `people`: one row a subject and outcome."""
     used = {*(NEEDS[o.kind] for o in protocol.outcomes), "exits", "custody"}
-    zero = people[["subject", "person", "index_date", "index_incident", "follow_up_days"]]
+    zero = zero_table(people)
+    parts = []
     with Engine({"zero": zero, **{n: tables[n] for n in sorted(used)}}, backend=backend) as engine:
         ends = engine.keep(_ends(engine, protocol))
-        parts = [_outcome(engine, protocol, outcome, ends) for outcome in protocol.outcomes]
+        for outcome in sorted(protocol.outcomes, key=lambda o: o.id):
+            found = _outcome(engine, protocol, outcome, ends)
+            found.insert(0, "outcome", outcome.id)
+            found.insert(0, "subject", people["subject"].array)
+            parts.append(found)
     made = pd.concat(parts, ignore_index=True)
-    place = pd.Series(np.arange(len(people)), index=people["subject"].to_numpy())
-    order = pd.DataFrame({"outcome": made["outcome"], "place": made["subject"].map(place)})
-    return made.loc[order.sort_values(["outcome", "place"], kind="stable").index].reset_index(drop=True)
+    made["status"] = pd.Categorical.from_codes(made["status"].to_numpy(dtype=np.int64), pd.Index(STATUSES))
+    return made[[*COLUMNS, *STATUS]].astype({"outcome": "str"})
+
+
+def zero_table(people: pd.DataFrame) -> pd.DataFrame:
+    """What outcomes need of the cohort, with everyone's place in it: results come back in that order, without the names."""
+    zero = people[["subject", "person", "index_date", "index_incident", "follow_up_days"]]
+    return zero.assign(place=np.arange(len(people)))
 
 
 def longest(protocol: Protocol) -> int:
@@ -86,20 +96,19 @@ def _outcome(engine: Engine, protocol: Protocol, outcome: Outcome, ends: Any) ->
     own = wide.after.fill_null(never)
     # On one day the event comes first, and death before custody.
     status = ibis.cases(
-        ((own <= rival) & (own <= last), STATUSES[1]),
-        ((wide.died.fill_null(never) <= wide.held.fill_null(never)) & (rival <= last), STATUSES[2]),
-        (rival <= last, STATUSES[3]),
-        else_=STATUSES[0],
+        ((own <= rival) & (own <= last), STATUSES.index("event")),
+        ((wide.died.fill_null(never) <= wide.held.fill_null(never)) & (rival <= last), STATUSES.index("died")),
+        (rival <= last, STATUSES.index("in custody")),
+        else_=STATUSES.index("censored"),
     )
     result = wide.select(
-        "subject",
-        outcome=ibis.literal(outcome.id),
+        "place",
         time=wide.after.fill_null(last).cast("float64"),
         event=wide.after.notnull().cast("int64"),
         status_time=ibis.least(own, rival, last).cast("float64"),
-        status=status,
+        status=status.cast("int64"),
     )
-    return engine.run(result, ["subject"])
+    return engine.run(result, ["place"]).drop(columns="place")
 
 
 def events(engine: Engine, protocol: Protocol, outcome: Outcome, zero: Any) -> Any:
