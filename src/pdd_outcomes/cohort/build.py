@@ -123,7 +123,8 @@ def _from_events(protocol: Protocol, tables: Tables, backend: Backend) -> Cohort
         people = engine.run(
             wide.rename(person="person_id", index_incident="incident_id").select(columns), ["subject"]
         )
-    diverted = people["disposal"].map({"diverted": 1, "comparator": 0}).astype("Int64")
+    known = people["disposal"].isin(["diverted", "comparator"])
+    diverted = people["disposal"].eq("diverted").astype("Int64").where(known)
     people.insert(PEOPLE.index("diverted"), "diverted", diverted)
     return Cohort(people, flow.frame())
 
