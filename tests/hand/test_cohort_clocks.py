@@ -304,7 +304,9 @@ def test_the_proof_of_a_shorter_outcome_must_come_by_its_own_end_and_the_wait() 
         ({"custody": [spell("2018-06-25", "2018-12-25")]}, (10, "in custody")),
         ({"custody": [spell("2018-06-25", "2018-12-24")]}, (365, "censored")),
         ({"custody": [spell("2018-06-25")]}, (10, "in custody")),
-        ({"custody": [spell("2018-06-15")]}, (365, "censored")),
+        ({"custody": [spell("2018-06-15")]}, (1, "in custody")),
+        ({"custody": [spell("2018-06-01", "2018-12-15")]}, (1, "in custody")),  # 183 days of it are left
+        ({"custody": [spell("2018-06-01", "2018-12-14")]}, (365, "censored")),
         ({"offences": [offence("2018-06-25")], "custody": [spell("2018-06-25")]}, (10, "event")),
         ({"offences": [offence("2018-06-26")], "custody": [spell("2018-06-25")]}, (10, "in custody")),
         (

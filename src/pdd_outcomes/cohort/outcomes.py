@@ -68,19 +68,23 @@ def followed(protocol: Protocol, outcome: Outcome) -> int:
 
 
 def _ends(engine: Engine, protocol: Protocol) -> Any:
-    """The subjects with the days to death and to the first long spell in custody that starts after time zero."""
+    """The subjects with the days to death and to the first long spell in custody.
+
+    A spell is as long as what is left of it at time zero; one that covers time zero counts from the day after.
+    """
     assert protocol.cohort is not None
     assert protocol.data.cut is not None
     exits, custody = engine["exits"], engine["custody"]
     zero = engine["zero"].rename(person_id="person")
     deaths = exits.filter(exits.kind == "death").group_by("person_id").agg(died_on=lambda t: t.exit_date.min())
     until = ibis.coalesce(custody.end_date, ibis.date(protocol.data.cut))
-    long = custody.filter(until.delta(custody.start_date, unit="day") >= protocol.cohort.long_custody_days)
     spells = zero.select("subject", "person_id", "index_date").inner_join(
-        long.select("person_id", "start_date"), "person_id"
+        custody.select("person_id", "start_date", until=until), "person_id"
     )
-    after = spells.start_date.delta(spells.index_date, unit="day")
-    held = spells.mutate(after=after).filter(after > 0).group_by("subject").agg(held=lambda t: t.after.min())
+    begins = ibis.greatest(spells.start_date.delta(spells.index_date, unit="day"), 0)
+    left = spells.until.delta(spells.index_date, unit="day") - begins
+    long = spells.mutate(after=ibis.greatest(begins, 1)).filter(left >= protocol.cohort.long_custody_days)
+    held = long.group_by("subject").agg(held=long.after.min())
     wide = zero.left_join(deaths, "person_id").drop("person_id_right")
     wide = wide.left_join(held, "subject").drop("subject_right")
     return wide.mutate(died=wide.died_on.delta(wide.index_date, unit="day")).drop("died_on")
