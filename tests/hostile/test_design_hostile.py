@@ -331,3 +331,10 @@ def test_the_users_frame_is_left_as_it_was():
     matched.data()
     matched.balance()
     pd.testing.assert_frame_equal(GOOD, before)
+
+
+def test_dates_are_not_taken_for_labels() -> None:
+    frame = pd.DataFrame({"t": [0, 1] * 10, "day": pd.date_range("2020-01-01", periods=20)})
+    for call in (match, propensity_score, balance):
+        with pytest.raises(DataError, match="'day' holds dates"):
+            call(frame, "t", covariates=["day"])

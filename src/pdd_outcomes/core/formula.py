@@ -103,6 +103,11 @@ def covariate_columns(
             parts.append((take.number(role, name), -1))
             terms.append(name)
             continue
+        if series.dtype.kind in "mM":
+            take.problem(
+                f"{role}={name!r} holds dates, and each would be a level of its own. Give a number, such as days since a day."
+            )
+            continue
         codes, levels = take.labels(role, name)
         known[name] = tuple(levels)
         first = 0 if all_levels and len(levels) > 2 else 1
