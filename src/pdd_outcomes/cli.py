@@ -167,11 +167,18 @@ def linkage(study: Name, root: Root = HERE) -> None:
 
 
 @app.command()
-def dictionary() -> None:
-    """Print the data contract as a data dictionary, in Markdown.
+def dictionary(
+    page: Annotated[Path | None, typer.Option("--page", help="Write it as an HTML page here instead.")] = None,
+) -> None:
+    """Print the data contract as a data dictionary, in Markdown, or write it as a page.
 
-    Example:  pdd dictionary > data-dictionary.md
+    Example:  pdd dictionary --page data-dictionary.html
     """
+    if page is not None:
+        from .stages.quality import dictionary_page
+
+        print(dictionary_page(page))
+        return
     from .extract.dictionary import dictionary_text
 
     print(dictionary_text(), end="")

@@ -143,3 +143,13 @@ def test_the_dictionary_in_the_docs_is_the_contract() -> None:
             assert f"| `{column.name}` |" in dictionary_text()
             assert column.meaning in dictionary_text()
     assert "| 22 | diversionary" in dictionary_text()
+
+
+def test_the_dictionary_is_a_page_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["pdd", "dictionary", "--page", str(tmp_path / "dictionary.html")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    page = (tmp_path / "dictionary.html").read_text(encoding="utf-8")
+    assert re.findall(r"<h2>(.*?)</h2>", page) == ["How to send data", *CONTRACT, "Outcome codes"]
+    assert page.count("<caption") == len(CONTRACT) + 1

@@ -34,40 +34,44 @@ def rules_in_words(column: Column) -> str:
     return "; ".join(said)
 
 
+INTRODUCTION = (
+    "What a study on event tables is sent: one table for each heading, as a file of its name "
+    f"({', '.join(ENDINGS)}) in the folder that the protocol names, or in a database. Columns in any order; others may be "
+    "there and are left alone.",
+    "Everything is read as text and checked; a row that breaks a rule goes into quarantine with the rule that it broke, and "
+    "nothing is guessed. This page is written from the contract in the code.",
+    f"Every table may also have {RECORDED.name}. {RECORDED.meaning}",
+)
+
+
+def dictionary() -> list[tuple[str, str, list[tuple[str, str, str, str]]]]:
+    """Each table of the contract: name, a sentence, and for each column its name, kind, rules and meaning."""
+    return [(t.name, _sentence(t), [_row(c) for c in t.columns]) for t in CONTRACT.values()]
+
+
 def dictionary_text() -> str:
     """The whole contract, as Markdown."""
-    lines = [
-        "# Data dictionary",
-        "",
-        "What a study on event tables is sent: one table for each heading, as a file of its name "
-        f"({', '.join(ENDINGS)}) in the folder that the protocol names, or in a database. Columns in any order; others may be "
-        "there and are left alone. Everything is read as text and checked; a row that breaks a rule goes into quarantine with "
-        "the rule that it broke, and nothing is guessed. This page is written from the contract in the code "
-        "(`pdd dictionary`).",
-        "",
-        f"Every table may also have `{RECORDED.name}`. {RECORDED.meaning}",
-        "",
-    ]
-    for table in CONTRACT.values():
-        lines += _table(table)
-    lines += ["## Outcome codes", "", "Home Office outcome codes of `disposals.outcome_code`.", ""]
-    lines += [
-        "| Code | Meaning |",
-        "|---:|---|",
-        *(f"| {code} | {words} |" for code, words in OUTCOMES.items()),
-    ]
+    lines = ["# Data dictionary", ""]
+    for words in INTRODUCTION:
+        lines += [words, ""]
+    for name, sentence, rows in dictionary():
+        lines += [f"## {name}", "", sentence, "", "| Column | Kind | Rules | Meaning |", "|---|---|---|---|"]
+        lines += [f"| `{column}` | {kind} | {rules} | {meaning} |" for column, kind, rules, meaning in rows]
+        lines.append("")
+    lines += ["## Outcome codes", "", CODES, "", "| Code | Meaning |", "|---:|---|"]
+    lines += [f"| {code} | {words} |" for code, words in OUTCOMES.items()]
     return "\n".join(lines) + "\n"
 
 
-def _table(table: Table) -> list[str]:
-    identity = " and ".join(f"`{name}`" for name in table.identity)
+CODES = "Home Office outcome codes of disposals.outcome_code."
+
+
+def _sentence(table: Table) -> str:
     need = "A study can do without it." if table.optional else "Every study needs it."
-    head = [f"## {table.name}", "", f"{need} One row for each {identity}.", ""]
-    head += ["| Column | Kind | Rules | Meaning |", "|---|---|---|---|"]
-    return [*head, *(_row(column) for column in table.columns), ""]
+    return f"{need} One row for each {' and '.join(table.identity)}."
 
 
-def _row(column: Column) -> str:
+def _row(column: Column) -> tuple[str, str, str, str]:
     absent = "the column may be absent" if column.optional else ""
     rules = "; ".join(part for part in (rules_in_words(column), absent) if part)
-    return f"| `{column.name}` | {KINDS[column.kind]} | {rules} | {column.meaning} |"
+    return column.name, KINDS[column.kind], rules, column.meaning

@@ -6,32 +6,20 @@ the threshold as "under 10".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from markupsafe import Markup
 
-from .. import __version__
 from . import formats
-from .embedded.page import style, templates
 from .figures.quality import delays_picture, low_months, months_picture
-from .staging import RenderError, check_page, put_in_place
-from .tables import Column, fold, piece, table
+from .plain_page import Section, write_plain_page
+from .tables import Column, fold, table
 
 PLACEHOLDER = 2.0  # times the share of days that would fall there by chance: a day that stands for "not known"
 CHANCE = {"first_of_january": 1 / 365.25, "first_of_month": 12 / 365.25}
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A heading, sentences, and pieces of HTML."""
-
-    id: str
-    title: str
-    words: Sequence[str] = ()
-    parts: Sequence[Markup] = field(default_factory=list)
 
 
 def write_quality_page(
@@ -64,25 +52,13 @@ def write_quality_page(
         _dates(frames, show),
         _delays(frames, show, waiting_days),
     ]
-    body = piece("quality", sections=[s for s in sections if s is not None])
-    page: str = (
-        templates()
-        .get_template("plain.html.j2")
-        .render(
-            lang="en-GB",
-            page_title=f"Data quality: {title}",
-            summary="For those who hold the data: this page is not for release.",
-            generator=f"pdd-outcomes {__version__}",
-            styles=style([] if theme is None else [theme.read_text(encoding="utf-8")]),
-            version=__version__,
-            body=Markup(body),
-        )
+    return write_plain_page(
+        out,
+        title=f"Data quality: {title}",
+        summary="For those who hold the data: this page is not for release.",
+        sections=[s for s in sections if s is not None],
+        theme=theme,
     )
-    problems = check_page(page, out.name, own_ids=True)
-    if problems:
-        raise RenderError(problems)
-    put_in_place(page, out)
-    return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from ..extract import read_extract
+from ..extract.dictionary import CODES, INTRODUCTION, dictionary
 from ..extract.profile import kind_of_breach
+from ..protocol.outcome_codes import OUTCOMES
+from ..report.plain_page import write_dictionary_page
 from ..report.quality_page import write_quality_page
 from ..report.source import page_source
 from .files import read_table
@@ -30,6 +33,17 @@ def breaches_by_rule(quarantine: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
     made["kind"] = made["rule"].map(kind_of_breach)
     return made.sort_values("rows", ascending=False, kind="stable", ignore_index=True)
+
+
+def dictionary_page(out: Path) -> Path:
+    """The data contract as a page."""
+    return write_dictionary_page(
+        out,
+        introduction=INTRODUCTION,
+        tables=dictionary(),
+        codes=(CODES, [(str(code), words) for code, words in OUTCOMES.items()]),
+        theme=page_source("theme.css"),
+    )
 
 
 def kept_frames(study: Study) -> dict[str, pd.DataFrame]:
