@@ -105,11 +105,12 @@ def test_the_landmark_clock_starts_for_both_arms_when_the_grace_window_ends() ->
         compared={"offences": [offence("2018-09-23")]},
         again_inside={"offences": [offence("2018-07-01")]},
         again_on_the_day={"offences": [offence("2018-09-13")]},
+        sibling={"offences": [offence("2018-07-01", incident_id="sibling-0")]},
         died_inside={"exits": [{"exit_date": "2018-08-01", "kind": "death"}]},
         died_on_the_day={"exits": [{"exit_date": "2018-09-13", "kind": "death"}]},
         died_after={"exits": [{"exit_date": "2018-09-23", "kind": "death"}]},
     )
-    assert set(people.index) == {"diverted", "compared", "died_after"}
+    assert set(people.index) == {"diverted", "compared", "died_after", "sibling"}
     assert set(people["index_date"]) == {pd.Timestamp("2018-09-13")}
     assert outcomes.loc[("diverted", "again"), ["time", "event"]].tolist() == [1, 1]
     assert outcomes.loc[("compared", "again"), ["time", "event"]].tolist() == [10, 1]
@@ -118,7 +119,7 @@ def test_the_landmark_clock_starts_for_both_arms_when_the_grace_window_ends() ->
         "died or left on or before time zero": 2,
         "reoffended between the incident and time zero": 2,
     }
-    assert flow["n_out"].iloc[-1] == 3
+    assert flow["n_out"].iloc[-1] == 4
 
 
 def test_the_disposal_clock_starts_at_each_arms_own_day_and_says_so() -> None:

@@ -204,3 +204,21 @@ def test_an_offence_group_that_is_nowhere_in_the_data_is_warned_of_and_a_misspel
     misspelt = protocol(outcomes=[outcome | {"exclude_groups": ["posession_class_a"]}])
     with pytest.raises(DataError, match=r"exclude_groups: .*Did you mean 'possession_class_a'"):
         read_extract(misspelt, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"outcomes": {"groups": ["thefft"]}}, r"outcomes\.0\.groups: .* 'thefft'\. Did you mean 'theft'"),
+        ({"histories": ["violense"]}, r"cohort\.histories\.0\.groups: .* 'violense'\. Did you mean 'violence'"),
+    ],
+)
+def test_a_misspelt_group_of_an_outcome_or_a_history_is_refused(
+    world: dict[str, pd.DataFrame], tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    plan = protocol().model_dump(by_alias=True)
+    plan["outcomes"][0] |= changes.get("outcomes", {})
+    for group in changes.get("histories", []):
+        plan["cohort"]["histories"] = [{"id": "h", "label": "H", "groups": [group], "days": 365}]
+    with pytest.raises(DataError, match=said):
+        read_extract(Protocol.model_validate(plan), sent(world, tmp_path))

@@ -57,14 +57,16 @@ def time_zero(engine: Engine, protocol: Protocol, people: Any) -> Any:
 
 
 def _reoffended(engine: Engine, people: Any) -> Any:
-    """Whether each has a proven offence after the incident and on or before time zero."""
+    """Whether each has a proven offence after the incident, and not of it, on or before time zero."""
     offences = engine["offences"]
     proven = offences.filter(offences.outcome_type.isin(list(PROVEN)) & (offences.offence_group != BREACH))
-    joined = people.select("subject", "person_id", "incident_date", "index_date").inner_join(
-        proven.select("person_id", "offence_date"), "person_id"
+    joined = people.select("subject", "person_id", "incident_date", "index_date", own="incident_id").inner_join(
+        proven.select("person_id", "offence_date", incident_id=proven.incident_id.fill_null("")), "person_id"
     )
     between = joined.filter(
-        (joined.offence_date > joined.incident_date) & (joined.offence_date <= joined.index_date)
+        (joined.offence_date > joined.incident_date)
+        & (joined.offence_date <= joined.index_date)
+        & (joined.incident_id != joined.own)
     )
     count = between.group_by("subject").agg(reoffended=between.count())
     wide = people.left_join(count, "subject").drop("subject_right")

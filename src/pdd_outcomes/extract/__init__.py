@@ -95,13 +95,19 @@ def _needs(protocol: Protocol, table: str) -> list[str]:
 
 def _name_groups(protocol: Protocol, extract: Extract) -> None:
     """Warn of offence groups that stand in the plan and nowhere in the data: a name misspelt there selects nobody."""
-    assert protocol.cohort is not None
-    there = {g for name in ("disposals", "offences") for g in extract.tables[name]["offence_group"]}
-    if not there:
-        return  # every row is in quarantine, which says why
-    named = [("cohort.offence_groups", protocol.cohort.offence_groups)]
-    named += [(f"outcomes.{i}.exclude_groups", o.exclude_groups) for i, o in enumerate(protocol.outcomes)]
-    for key, groups in named:
+    plan = protocol.cohort
+    assert plan is not None
+    offences = {g for name in ("disposals", "offences") for g in extract.tables[name]["offence_group"]}
+    stays = set(extract.tables["hospital"]["reason"])
+    named = [("cohort.offence_groups", plan.offence_groups, offences)]
+    for i, o in enumerate(protocol.outcomes):
+        named.append((f"outcomes.{i}.exclude_groups", o.exclude_groups, offences))
+        named.append((f"outcomes.{i}.groups", o.groups, stays if o.kind == "hospital" else offences))
+    for i, h in enumerate(plan.histories):
+        named.append((f"cohort.histories.{i}.groups", h.groups, stays if h.records == "hospital" else offences))
+    for key, groups, there in named:
+        if not there:
+            continue  # no row is left, which the quarantine says
         absent = [g for g in groups if g not in there]
         near = [
             f"{g!r}.{did_you_mean(g, sorted(map(str, there)))}"
