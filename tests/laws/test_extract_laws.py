@@ -217,7 +217,7 @@ def test_a_misspelt_group_of_an_outcome_or_a_history_is_refused(
     world: dict[str, pd.DataFrame], tmp_path: Path, changes: dict[str, Any], said: str
 ) -> None:
     plan = protocol().model_dump(by_alias=True)
-    plan["outcomes"][0] |= changes.get("outcomes", {})
+    plan["outcomes"] = [{**plan["outcomes"][0], **changes.get("outcomes", {})}]
     for group in changes.get("histories", []):
         plan["cohort"]["histories"] = [{"id": "h", "label": "H", "groups": [group], "days": 365}]
     with pytest.raises(DataError, match=said):
