@@ -38,7 +38,13 @@ BEFORE = [
     "prior_offences",
     "prior_drug_offences",
     "first_time",
+    "last_offence",
+    "days_since_last_offence",
     "prior_treatment",
+    "prior_custody",
+    "thefts",
+    "stays",
+    "treated_1y",
 ]
 
 
@@ -69,6 +75,17 @@ def plan(cut: date = CUT, waiting: int = 183) -> Protocol:
                 "offence_groups": groups,
                 "lookback_days": 1826,
                 "waiting_days": waiting,
+                "histories": [
+                    {"id": "thefts", "label": "Thefts", "groups": ["theft"], "days": 900},
+                    {
+                        "id": "stays",
+                        "label": "In hospital",
+                        "records": "hospital",
+                        "days": 700,
+                        "measure": "ever",
+                    },
+                    {"id": "treated_1y", "label": "Treated", "records": "treatments", "days": 365},
+                ],
                 "comparator": {"label": "prosecuted", "outcome_codes": [1, 2, 3, 6, 7]},
             },
             "time_unit": "days",
@@ -132,6 +149,8 @@ DATED = {
     "contacts": "contact_date",
     "exits": "exit_date",
     "disposals": "incident_date",
+    "custody": "start_date",
+    "hospital": "admission_date",
 }
 
 
@@ -166,7 +185,7 @@ def deleted(world: World, rng: np.random.Generator) -> Tables:
 
 
 def invented(world: World, rng: np.random.Generator) -> Tables:
-    """Convictions and treatment added for everyone, from the day of the incident on."""
+    """Convictions, treatment, custody and stays in hospital added for everyone, from the day of the incident on."""
     people = world.cohort.people
     later = people["index_date"] + pd.to_timedelta(rng.integers(0, 30, len(people)), unit="D")
     later = later.astype("datetime64[s]")
@@ -186,6 +205,10 @@ def invented(world: World, rng: np.random.Generator) -> Tables:
     tables = dict(world.tables)
     tables["offences"] = pd.concat([tables["offences"], offences], ignore_index=True)
     tables["treatments"] = pd.concat([tables["treatments"], episodes], ignore_index=True)
+    spells = episodes.rename(columns={"episode_id": "spell_id"}).assign(kind="remand")
+    stays = episodes.rename(columns={"start_date": "admission_date"}).assign(reason="drug_poisoning")
+    tables["custody"] = pd.concat([tables["custody"], spells], ignore_index=True)
+    tables["hospital"] = pd.concat([tables["hospital"], stays], ignore_index=True)
     return tables
 
 
