@@ -15,6 +15,18 @@ from ..core.compiled import compiled
 
 
 @compiled
+def standard_deviation(values: FloatArray) -> float:
+    """SD (divisor n) of (n,), in two passes and without a copy."""
+    mean, square = 0.0, 0.0
+    for x in values:
+        mean += x
+    mean /= len(values)
+    for x in values:
+        square += (x - mean) ** 2
+    return float(np.sqrt(square / len(values)))
+
+
+@compiled
 def column_extent(values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Mean, SD (divisor n), least and greatest of each column of (n, p): four (p,) arrays."""
     n, p = values.shape

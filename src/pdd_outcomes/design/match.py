@@ -14,6 +14,7 @@ from ..core.columns import BoolArray, Columns, FloatArray, IntArray
 from ..core.errors import DataError, UsageError, choose
 from ..core.methods import MATCHING, check_estimand
 from .distance import Distance, measure
+from .loops import standard_deviation
 from .matched import Matched
 from .nearest import Chosen, nearest_on_score
 from .nearest_limited import Limits, nearest_within
@@ -306,7 +307,9 @@ def _width(caliper: float | None, scale: str, distance: Distance) -> float | Non
     """The caliper in units of the distance."""
     if caliper is None or scale == "raw" or distance.score is None:
         return None if caliper is None else float(caliper)
-    return float(caliper * distance.score.std(ddof=1))
+    n = len(distance.score)
+    sd = standard_deviation(distance.score) * np.sqrt(n / (n - 1))
+    return float(caliper * sd)
 
 
 def _wanted(asked: Asked, distance: Distance, focal: BoolArray) -> tuple[int, IntArray | None]:

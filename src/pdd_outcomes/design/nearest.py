@@ -25,7 +25,7 @@ import numpy as np
 
 from ..core.columns import BoolArray, FloatArray, IntArray
 from ..core.compiled import compiled
-from .loops import column_extent
+from .loops import standard_deviation
 from .shelf import Arm, Places, lay_out, middle_spread, sort_arm
 
 ALIKE = 1e-6
@@ -108,8 +108,7 @@ def nearest_on_score(
 
 def _resolution(score: FloatArray, seekers: Arm, others: Arm) -> tuple[float, float]:
     """The distances below which scores are the same score, and two distances are equal."""
-    sd = float(column_extent(score[:, None])[1][0])
-    spread = min(sd, middle_spread(seekers, others) / 1.349)
+    spread = min(standard_deviation(score), middle_spread(seekers, others) / 1.349)
     return ALIKE * spread, max(ROUNDING * spread, np.finfo(float).tiny)
 
 
