@@ -35,7 +35,7 @@ def quality(found: Linked, truth: pd.Series) -> tuple[float, float]:
 
 
 def test_links_are_right_and_few_are_missed(linked: Linked, drawn: tuple[pd.DataFrame, ...]) -> None:
-    """Measured: precision 1.000, recall 0.997."""
+    """Measured: precision 1.000, recall 0.998."""
     precision, recall = quality(linked, drawn[2])
     assert precision >= 0.995
     assert recall >= 0.98
@@ -69,11 +69,11 @@ def test_few_referrals_are_linked_by_the_priors_and_it_is_said(drawn: tuple[pd.D
 
 
 def test_names_and_dates_alone_link_too(drawn: tuple[pd.DataFrame, ...]) -> None:
-    """Without any number of the police; measured: precision 1.000, recall 0.97."""
+    """Without any number of the police; measured: precision 1.000, recall 0.993."""
     bare = drawn[0].drop(columns=["pnc_id", "cro_number"])
     precision, recall = quality(link_referrals(bare, drawn[1], seed=1), drawn[2])
     assert precision >= 0.99
-    assert recall >= 0.9
+    assert recall >= 0.97
 
 
 def test_the_order_of_the_rows_decides_nothing(linked: Linked, drawn: tuple[pd.DataFrame, ...]) -> None:
