@@ -47,9 +47,9 @@ def test_breslow_at_zero() -> None:
     # hazards 1/6, 2/4, 1
     same(martingale_residuals(here, at), [5 / 6, -1 / 6, 1 / 3, 1 / 3, -2 / 3, -2 / 3])
     # x - mean, at 1: 1/2; at 6: 3/4 and -1/4; at 9: 0
-    same(schoenfeld_residuals(here, at, down), [1 / 2, 3 / 4, -1 / 4, 0])
+    same(schoenfeld_residuals(here, at), [1 / 2, 3 / 4, -1 / 4, 0])
     # row 1: (1 - 1/2)(1 - 1/6); row 3: (1-1/2)(-1/6) + (1-1/4)(1-1/2); row 5: (0-1/2)(-1/6) + (0-1/4)(-1/2)
-    same(score_residuals(here, at, down), [5 / 12, -1 / 12, 7 / 24, -1 / 24, 5 / 24, 5 / 24])
+    same(score_residuals(here, at), [5 / 12, -1 / 12, 7 / 24, -1 / 24, 5 / 24, 5 / 24])
 
 
 def test_efron_at_zero() -> None:
@@ -66,9 +66,9 @@ def test_efron_at_zero() -> None:
         martingale_residuals(here, at),
         [5 / 6, -1 / 6, own, own, -1 / 6 - 1 / 4 - 1 / 3, 1 - 1 / 6 - 7 / 12 - 1],
     )
-    same(schoenfeld_residuals(here, at, down), [1 / 2, 1 - 5 / 24, -5 / 24, 0])
+    same(schoenfeld_residuals(here, at), [1 / 2, 1 - 5 / 24, -5 / 24, 0])
     same(
-        score_residuals(here, at, down),
+        score_residuals(here, at),
         [5 / 12, -1 / 12, 55 / 144, -5 / 144, 29 / 144, 29 / 144],
     )
 
@@ -110,7 +110,7 @@ def test_the_variance_of_the_hazard_at_zero() -> None:
         here = sample(efron=efron)
         at = likelihood(here, AT_ZERO)
         down = slope(here, at)
-        steps = hazard_steps(here, at, down, 0)
+        steps = hazard_steps(here, at, 0)
         value, error = cumulative_hazard(
             steps, np.zeros((1, 1)), np.zeros(1), np.linalg.inv(down.information), np.array([1.0, 6, 9])
         )

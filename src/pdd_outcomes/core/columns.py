@@ -130,6 +130,18 @@ class Columns:
         plain = [level.item() if isinstance(level, np.generic) else level for level in levels]
         return codes.astype(np.int64), plain
 
+    def codes(self, role: str, column: str) -> IntArray:
+        """Codes from 0 by which rows belong together, in no order and not every code used: (n,)."""
+        series = self._present(role, column)
+        if series is None:
+            return np.zeros(len(self._data), dtype=np.int64)
+        if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iu" and len(series):
+            values = series.to_numpy()
+            low, high = int(values.min()), int(values.max())
+            if high - low < 4 * len(values):
+                return np.asarray(values.astype(np.int64) - low)
+        return np.asarray(pd.factorize(series)[0], dtype=np.int64)
+
     def crossed(self, role: str, columns: str | Sequence[str]) -> tuple[IntArray, list[str]]:
         """One code for every combination that occurs of several label columns, with 'a, b' labels."""
         names = [columns] if isinstance(columns, str) else list(columns)

@@ -50,15 +50,20 @@ def clustered_covariance(
     codes = [cluster_codes(np.asarray(c)) for c in clusters]
     parts = [_outer(psi, c) for c in codes]
     if len(codes) == 2:
-        total = parts[0] + parts[1] - _outer(psi, cluster_codes(codes[0], codes[1]))
-        values, vectors = np.linalg.eigh((total + total.T) / 2)
-        covariance = (vectors * np.clip(values, 0, None)) @ vectors.T if (values < 0).any() else total
+        covariance = two_way(parts[0], parts[1], _outer(psi, cluster_codes(codes[0], codes[1])))
     else:
         covariance = parts[0]
     if small_sample:
         groups = min(int(c.max()) + 1 for c in codes)
         covariance = covariance * groups / (groups - 1)
     return np.asarray(covariance)
+
+
+def two_way(first: FloatArray, second: FloatArray, both: FloatArray) -> FloatArray:
+    """A two-way clustered covariance from that of each way and of their crossing, negative eigenvalues set to 0."""
+    total = first + second - both
+    values, vectors = np.linalg.eigh((total + total.T) / 2)
+    return np.asarray((vectors * np.clip(values, 0, None)) @ vectors.T if (values < 0).any() else total)
 
 
 def _outer(psi: FloatArray, codes: IntArray) -> FloatArray:

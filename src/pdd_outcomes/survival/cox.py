@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from ..core.columns import Columns, FloatArray, IntArray
+from ..core.columns import Columns
 from ..core.errors import DataError, UsageError, choose
-from ..core.formula import ModelMatrix, model_matrix
-from ..core.sandwich import clustered_covariance
-from .cox_fit import CoxFit, Fitted
-from .cox_likelihood import Sample, chunks, make_sample
-from .cox_newton import Maximum, maximise
-from .cox_residuals import score_residuals
+from .cox_fit import CoxFit
+from .cox_model import CoxModel
 from .riskset import risk_set
-from .roles import FollowUp, counted, read_follow_up
+from .roles import counted, read_follow_up
+from .time_interaction import TimeFunction, changing_rows, check_interactions
+from .working_units import predictor_rows, read_predictors
 
 
 def cox(
@@ -33,6 +31,10 @@ def cox(
     cluster: str | Sequence[str] | None = None,
     robust: bool | None = None,
     ties: Literal["efron", "breslow"] = "efron",
+    frequency: str | None = None,
+    offset: str | None = None,
+    ridge: float = 0.0,
+    time_interactions: Mapping[str, TimeFunction | Sequence[float]] | None = None,
 ) -> CoxFit:
     r"""Log hazard ratios of a proportional hazards model.
 
@@ -54,6 +56,14 @@ def cox(
     robust : whether the variance is the sandwich; by default where there are weights or clusters
     ties : "efron" (default), whose `d` tied events each leave a share of the risk set to the next, or "breslow".
         A weight of 2 is the same as the row twice under "breslow" only: Efron's rule counts rows as ties.
+    frequency : name of whole numbers, each row's number of cases: the same as so many rows, under either rule
+    offset : name of a part of the log hazard that is known
+    ridge : penalty :math:`\tfrac{\theta}{2}\sum_k (s_k\beta_k)^2` taken off the log likelihood, with :math:`s_k` the
+        standard deviation of the covariate: a little steadies many or separated terms, at the price of bias to 0.
+        Standard errors are from the penalised information.
+    time_interactions : terms whose effect changes over time: "log", "identity" or "sqrt" adds the term times that
+        function of time (follow-up is cut at every event's time); cut points, such as [91, 365], give a
+        hazard ratio for each interval
 
     Returns
     -------
@@ -69,7 +79,8 @@ def cox(
     References
     ----------
     Cox (1972) JRSS B 34:187-220. Lin and Wei (1989) JASA 84:1074-1078, for the robust variance. Binder (1992)
-    Biometrika 79:139-147, for weights.
+    Biometrika 79:139-147, for weights. Verweij and van Houwelingen (1994) Statistics in Medicine 13:2427-2436, for
+    the ridge.
 
     Examples
     --------
@@ -86,99 +97,37 @@ def cox(
     choose("ties", ties, ["efron", "breslow"])
     if robust is False and cluster is not None:
         raise UsageError("robust=False leaves no use for cluster. Leave out one of the two.")
+    if not np.isfinite(ridge) or ridge < 0:
+        raise UsageError("ridge must be 0 or more.")
     take = Columns(data)
-    follow = read_follow_up(take, time, event, entry=entry, weights=weights, cluster=cluster)
+    follow = read_follow_up(
+        take, time, event, entry=entry, weights=weights, cluster=cluster, frequency=frequency
+    )
     layers, labels = take.crossed("strata", strata)
-    matrix = _matrix(take, data, covariates, formula)
+    known = None if offset is None else take.number("offset", offset)
+    found = read_predictors(take, data, covariates, formula)
     take.check()
-    if not matrix.terms:
+    if not found.terms:
         raise UsageError("covariates names no column, so there is no hazard ratio to estimate.")
+    changes = check_interactions(time_interactions, found.terms)
     follow, (layers,) = counted(follow, layers)
     if not follow.event.any():
         raise DataError(f"event={event!r} has no row equal to 1, so no hazard can be estimated.")
     present, layers = np.unique(layers, return_inverse=True)
-    x, mean, scale = _working_units(matrix.values, follow.row, len(data), matrix.terms)
-    risk = risk_set(follow.time, follow.event, follow.entry, layers)
-    sample = make_sample(x, follow.weight, risk, efron=ties == "efron")
-    top = maximise(sample, matrix.terms)
-    sandwich = follow.robust if robust is None else robust
-    naive, working = _covariances(sample, top, follow, sandwich)
-    return CoxFit(
-        terms=matrix.terms,
-        coefficients=top.point.beta / scale,
-        covariance=working / np.outer(scale, scale),
-        naive_covariance=naive / np.outer(scale, scale),
-        loglik=top.point.loglik,
-        loglik_null=top.loglik_null,
-        score_statistic=top.score_statistic,
-        iterations=top.iterations,
-        ties=ties,
-        se_method=_se_words(sandwich, follow.clusters),
-        fitted=Fitted(
-            sample=sample,
-            point=top.point,
-            slope=top.slope,
-            mean=mean,
-            scale=scale,
-            follow=follow,
-            coding=matrix.coding,
-            strata_columns=(strata,) if isinstance(strata, str) else tuple(strata),
-            strata_labels=tuple(labels[k] for k in present.tolist()),
-        ),
+    predictors = predictor_rows(found, follow.row, len(data))
+    sandwiched = follow.robust if robust is None else robust
+    if changes:
+        predictors, follow, row = changing_rows(predictors, follow, changes)
+        layers = layers[row]
+    model = CoxModel(
+        predictors=predictors,
+        follow=follow,
+        risk=risk_set(follow.time, follow.event, follow.entry, layers),
+        coding=None if changes else found.coding,
+        strata_columns=(strata,) if isinstance(strata, str) else tuple(strata),
+        strata_labels=tuple(labels[k] for k in present.tolist()),
+        efron=ties == "efron",
+        offset=None if known is None else known[follow.row],
+        ridge=ridge,
     )
-
-
-def _covariances(
-    sample: Sample, top: Maximum, follow: FollowUp, sandwich: bool
-) -> tuple[FloatArray, FloatArray]:
-    """The inverse information, and the covariance to report: that, or the sandwich of the weighted score residuals."""
-    naive: FloatArray = np.asarray(np.linalg.inv(top.slope.information), dtype=np.float64)
-    if not sandwich:
-        return naive, naive
-    parts = score_residuals(sample, top.point, top.slope) @ naive
-    parts *= follow.weight[:, None]
-    return naive, clustered_covariance(parts, follow.clusters)
-
-
-def _matrix(
-    take: Columns, data: pd.DataFrame, covariates: Sequence[str] | None, formula: str | None
-) -> ModelMatrix:
-    """The predictors; their problems join those already in `take`."""
-    try:
-        return model_matrix(data, covariates=covariates, formula=formula)
-    except DataError as bad:
-        for problem in bad.problems:
-            take.problem(problem)
-        return ModelMatrix(np.zeros((len(data), 0)), ())
-
-
-def _working_units(
-    values: FloatArray, rows: IntArray, everyone: int, terms: Sequence[str]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Covariates of the counted rows, centred and scaled to unit spread (in place); a constant one is a DataError."""
-    ours = (
-        len(rows) == everyone and values.flags.owndata and values.flags.writeable and values.flags.c_contiguous
-    )
-    x = values if ours else np.array(values[rows], dtype=float, order="C")
-    mean, square, flat = x.mean(axis=0), np.zeros(x.shape[1]), np.ones(x.shape[1], dtype=bool)
-    for part in chunks(len(x)):
-        flat &= (x[part] == x[0]).all(axis=0)
-        square += ((x[part] - mean) ** 2).sum(axis=0)
-    if flat.any():
-        names = [term for term, is_flat in zip(terms, flat) if is_flat]
-        raise DataError(
-            f"{names[0]!r} is the same in every row that counts, so its hazard ratio cannot be estimated. Leave it out."
-            if len(names) == 1
-            else f"{names} are the same in every row that counts, so they have no hazard ratios. Leave them out."
-        )
-    scale = np.sqrt(square / len(x))
-    for part in chunks(len(x)):
-        x[part] -= mean
-        x[part] /= scale
-    return x, mean, scale
-
-
-def _se_words(sandwich: bool, clusters: Sequence[IntArray]) -> str:
-    if not sandwich:
-        return "model"
-    return ("robust", "robust, clustered", "robust, clustered two ways")[len(clusters)]
+    return model.fit(robust=sandwiched)

@@ -15,11 +15,12 @@ from ..core.errors import DataError, UsageError, choose
 from ..core.formula import Coding
 from ..core.results import HypothesisTest, Shown, check_level, chi_square_test, tidy_frame
 from ..core.results import exponentiate as to_ratios
-from ..core.sandwich import clustered_covariance
+from ..core.sandwich import two_way
 from .concordance import concordance_index
 from .cox_likelihood import Point, Sample, Slope, likelihood, slope
 from .cox_predict import HazardSteps, cumulative_hazard, hazard_steps
 from .cox_residuals import deviance_residuals, martingale_residuals, schoenfeld_residuals, score_residuals
+from .cox_sandwich import score_meat
 from .curve_intervals import ConfType, check_conf_type, survival_interval
 from .ph_test import TRANSFORMS, Transform, ph_statistics, time_scale
 from .riskset import snap
@@ -40,7 +41,7 @@ class Fitted:
     mean: FloatArray
     scale: FloatArray
     follow: FollowUp
-    coding: Coding
+    coding: Coding | None
     strata_columns: tuple[str, ...]
     strata_labels: tuple[str, ...]
 
@@ -57,6 +58,7 @@ class CoxFit(Shown):
     loglik, loglik_null : partial log likelihood at the coefficients and at 0
     score_statistic : of the score test against 0
     se_method : which variance `covariance` is
+    model : "Cox" or "Fine-Gray"; ridge : the penalty on each standardised coefficient
     """
 
     terms: tuple[str, ...]
@@ -70,6 +72,8 @@ class CoxFit(Shown):
     ties: str
     se_method: str
     fitted: Fitted = field(repr=False)
+    model: str = "Cox"
+    ridge: float = 0.0
 
     def tidy(self, level: float = 0.95, *, exponentiate: bool = False) -> pd.DataFrame:
         """A row a term: log hazard ratios, or with `exponentiate` hazard ratios (std_error stays on the log scale)."""
@@ -82,7 +86,7 @@ class CoxFit(Shown):
         `score_robust` is the score test with a clustered variance; it is empty where the variance is the model's.
         With fewer clusters than terms a joint test has no meaning, and is empty.
         """
-        follow, df = self.fitted.follow, len(self.terms)
+        follow, df = self.fitted.follow, self._degrees_of_freedom()
         tests = {
             "lr": 2 * (self.loglik - self.loglik_null),
             "wald": _joint(self.coefficients, self.covariance),
@@ -99,6 +103,7 @@ class CoxFit(Shown):
             clusters=follow.clusters,
         )
         row: dict[str, Any] = {
+            "model": self.model,
             "n": len(follow.row),
             "events": int(follow.event.sum()),
             "loglik": self.loglik,
@@ -118,8 +123,8 @@ class CoxFit(Shown):
 
     @property
     def linear_predictor(self) -> FloatArray:
-        """Log hazard of each row that counts against one with mean covariates: (n,)."""
-        return np.asarray(self.fitted.sample.x @ self.fitted.point.beta)
+        """Log hazard of each row that counts against one with mean covariates, offset included: (n,)."""
+        return self.fitted.point.eta
 
     def with_covariance(self, covariance: FloatArray, se_method: str = "given") -> CoxFit:
         """The same fit with another covariance (p, p) of its coefficients, such as a bootstrap's."""
@@ -164,11 +169,11 @@ class CoxFit(Shown):
             return pd.Series(find(f.sample, f.point), index=f.follow.row, name=kind)
         rows = f.follow.row
         if kind in ("score", "dfbeta"):
-            values = score_residuals(f.sample, f.point, f.slope)
+            values = score_residuals(f.sample, f.point)
             values = self._dfbeta(values) if kind == "dfbeta" else values * f.scale
         else:
             rows = rows[f.follow.event]
-            values = schoenfeld_residuals(f.sample, f.point, f.slope) * f.scale
+            values = schoenfeld_residuals(f.sample, f.point) * f.scale
             if kind == "scaled schoenfeld":
                 values = values @ self.naive_covariance * len(values) + self.coefficients
         return pd.DataFrame(values, index=rows, columns=list(self.terms))
@@ -225,6 +230,11 @@ class CoxFit(Shown):
         f = self.fitted
         at = np.atleast_1d(np.asarray(times, float))
         scale, level = check_conf_type(conf_type), check_level(level)
+        if f.coding is None:
+            raise UsageError(
+                "A model whose coefficients change over time has no one row of covariates to predict from. "
+                "Fit it without time_interactions, or stratify."
+            )
         z = (f.coding.apply(data) - f.mean) / f.scale
         strata = self._strata_of(data)
         value, error = np.empty((len(data), len(at))), np.empty((len(data), len(at)))
@@ -258,7 +268,7 @@ class CoxFit(Shown):
         return np.array([known[label] for label in labels], np.int64)[codes]
 
     def _steps(self, stratum: int) -> HazardSteps:
-        return hazard_steps(self.fitted.sample, self.fitted.point, self.fitted.slope, stratum)
+        return hazard_steps(self.fitted.sample, self.fitted.point, stratum)
 
     def _hazard(self, steps: HazardSteps, z: FloatArray, at: FloatArray) -> tuple[FloatArray, FloatArray]:
         f = self.fitted
@@ -269,13 +279,19 @@ class CoxFit(Shown):
         working = self.naive_covariance * np.outer(f.scale, f.scale)
         return np.asarray(f.follow.weight[:, None] * (score @ working) / f.scale)
 
+    def _degrees_of_freedom(self) -> float:
+        """The number of terms; with a ridge, the trace of the information times the inverse of the penalised one."""
+        here = self.fitted.slope
+        if not self.ridge:
+            return len(self.terms)
+        return float(np.trace(np.linalg.solve(here.penalised, here.information)))
+
     def _robust_score(self) -> float:
         """Lin and Wei's score test at 0: the summed score against the sum of its clusters' squares."""
         f = self.fitted
         null = likelihood(f.sample, np.zeros(len(self.terms)))
-        parts = score_residuals(f.sample, null, slope(f.sample, null)) * f.follow.weight[:, None]
-        total = parts.sum(axis=0)
-        return _joint(total, clustered_covariance(parts, f.follow.clusters))
+        meats = score_meat(f.sample, null, f.follow.clusters)
+        return _joint(slope(f.sample, null).score, meats[0] if len(meats) == 1 else two_way(*meats))
 
 
 def _joint(values: FloatArray, covariance: FloatArray) -> float:

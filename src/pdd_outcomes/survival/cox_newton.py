@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.columns import FloatArray
 from ..core.errors import DataError
-from .cox_likelihood import Point, Sample, Slope, chunks, likelihood, slope
+from .cox_likelihood import Point, Sample, Slope, likelihood, slope
 
 _STEP = 1e-9  # largest change of a working coefficient at which iteration has converged
 _MOST = 60  # iterations; ten are usual
@@ -22,7 +22,7 @@ Terms = Sequence[str]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Maximum:
-    """The maximum of a Cox likelihood, and its value and score test at 0."""
+    """The maximum of a (penalised) Cox likelihood, and its value and score test at 0."""
 
     point: Point
     slope: Slope
@@ -32,7 +32,7 @@ class Maximum:
 
 
 def maximise(sample: Sample, terms: Terms) -> Maximum:
-    """The coefficients at which the partial likelihood is largest.
+    """The coefficients at which the partial likelihood, less any ridge penalty, is largest.
 
     Raises
     ------
@@ -44,19 +44,22 @@ def maximise(sample: Sample, terms: Terms) -> Maximum:
     here = slope(sample, point)
     null, start = point.loglik, here
     _check_information(here.information, float(sample.dying.sum()), terms)
-    _check_one_sided(sample, terms)
+    if not sample.penalty.any():
+        _check_one_sided(sample, terms)
     size, stuck = np.inf, 0
     for iteration in range(_MOST):
         step = _newton_step(here, start)
         if step is None:
             break
         last, size = size, float(np.abs(step).max())
-        better = None if size < _STEP else _uphill(sample, point, step)
+        if size < _STEP:
+            return _at_the_top(sample, point, here, start, null, iteration)
+        better = _uphill(sample, point, step)
         if better is None and size < 1e-6:  # at the top, to within rounding
-            statistic = float(start.score @ np.linalg.solve(start.information, start.score))
-            return Maximum(point, here, null, statistic, iteration)
-        gain = 0.0 if better is None else better.loglik - point.loglik
-        level = gain <= 1e-9 * (abs(point.loglik) + 0.1)
+            top = likelihood(sample, point.beta, point.risk_sums)  # the table held a step's sums
+            return _at_the_top(sample, top, here, start, null, iteration)
+        gain = 0.0 if better is None else better.penalised - point.penalised
+        level = gain <= 1e-9 * (abs(point.penalised) + 0.1)
         stuck = stuck + 1 if level and size > 1e-6 and size > last / 2 else 0
         if better is None or stuck == 3:  # steps stay long and gain nothing: there is no top
             break
@@ -65,11 +68,21 @@ def maximise(sample: Sample, terms: Terms) -> Maximum:
     raise DataError(_separated(sample, point, terms))
 
 
+def _at_the_top(
+    sample: Sample, point: Point, here: Slope, start: Slope, null: float, iterations: int
+) -> Maximum:
+    statistic = float(start.score @ np.linalg.solve(start.penalised, start.score))
+    return Maximum(point, here, null, statistic, iterations)
+
+
 def _uphill(sample: Sample, point: Point, step: FloatArray) -> Point | None:
-    """The likelihood after the step, halved until it is no lower; None where twenty halvings do not help."""
+    """The likelihood after the step, halved until it is no lower; None where twenty halvings do not help.
+
+    Its table takes the place of the point's own, whose derivatives have been taken.
+    """
     for _ in range(20):
-        there = likelihood(sample, point.beta + step)
-        if there.loglik >= point.loglik - 1e-13 * abs(point.loglik):
+        there = likelihood(sample, point.beta + step, point.risk_sums)
+        if there.penalised >= point.penalised - 1e-13 * abs(point.penalised):
             return there
         step = step / 2
     return None
@@ -77,11 +90,11 @@ def _uphill(sample: Sample, point: Point, step: FloatArray) -> Point | None:
 
 def _newton_step(here: Slope, start: Slope) -> FloatArray | None:
     """The solution (p,) of information times step = score; None where the likelihood has gone flat in some direction."""
-    spread = np.diag(here.information)
-    if (spread < _FLAT * np.diag(start.information)).any():
+    spread = np.diag(here.penalised)
+    if (spread < _FLAT * np.diag(start.penalised)).any():
         return None
     scale = np.sqrt(spread)
-    values, vectors = np.linalg.eigh(here.information / np.outer(scale, scale))
+    values, vectors = np.linalg.eigh(here.penalised / np.outer(scale, scale))
     if values[0] < _COLLINEAR:
         return None
     return np.asarray((vectors @ ((vectors.T @ (here.score / scale)) / values)) / scale)
@@ -109,16 +122,16 @@ def _check_information(information: FloatArray, events: float, terms: Terms) -> 
 
 def _check_one_sided(sample: Sample, terms: Terms) -> None:
     """Every term's lowest, and highest, value is not the only one at which events happen."""
-    low, high = np.full(sample.x.shape[1], np.inf), np.full(sample.x.shape[1], -np.inf)
-    for part in chunks(len(sample.x)):
-        struck = sample.x[part][sample.risk.event[part]]
-        low = np.minimum(low, struck.min(axis=0, initial=np.inf))
-        high = np.maximum(high, struck.max(axis=0, initial=-np.inf))
+    struck = np.flatnonzero(sample.risk.own >= 0)
+    some = sample.x[struck[:1000]]
     problems, events = [], int(sample.deaths.sum())
-    for k in np.flatnonzero(low == high).tolist():
+    for k in np.flatnonzero(some.min(axis=0) == some.max(axis=0)).tolist():
+        level = some[0, k]
+        if (sample.x[struck, k] != level).any():
+            continue
         column = sample.x[:, k]
         for side, end, runs in (("lowest", column.min(), "0"), ("highest", column.max(), "infinity")):
-            if low[k] == end:
+            if level == end:
                 apart = int((column != end).sum())
                 problems.append(
                     f"{terms[k]!r} separates the events: all {events} of them are at its {side} value, and none "

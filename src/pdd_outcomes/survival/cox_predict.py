@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.columns import FloatArray, IntArray
-from .cox_likelihood import Point, Sample, Slope
+from .cox_likelihood import Point, Sample
 from .cox_residuals import hazard_means
 from .riskset import snap
 
@@ -32,11 +32,11 @@ class HazardSteps:
     end: float
 
 
-def hazard_steps(sample: Sample, point: Point, here: Slope, stratum: int) -> HazardSteps:
+def hazard_steps(sample: Sample, point: Point, stratum: int) -> HazardSteps:
     """The steps of one stratum; Efron's hazard where ties are Efron's."""
     risk = sample.risk
     part = slice(int(risk.first[stratum]), int(risk.first[stratum + 1]))
-    drawn = hazard_means(point, here, part)[0]
+    drawn = hazard_means(sample, point)[0][part]
     return HazardSteps(
         time=risk.time[part],
         hazard=np.concatenate([[0.0], np.cumsum(point.terms[part, 1])]),

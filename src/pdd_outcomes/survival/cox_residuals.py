@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.columns import FloatArray
-from .cox_likelihood import Point, Sample, Slope, expected_events
-from .kernels import score_rows
+from ..core.columns import FloatArray, IntArray
+from .cox_likelihood import Point, Sample, blocks, expected_events
+from .kernels import add_rows, score_rows
 from .riskset import running_sum
 
 
@@ -29,7 +29,7 @@ def deviance_residuals(sample: Sample, point: Point) -> FloatArray:
     return np.asarray(np.sign(m) * np.sqrt(np.maximum(-2 * (m + np.log(expected)), 0.0)))
 
 
-def score_residuals(sample: Sample, point: Point, here: Slope) -> FloatArray:
+def score_residuals(sample: Sample, point: Point) -> FloatArray:
     r"""Each row's part of the score, :math:`L_i = \int (x_i - \bar x)\,d\hat M_i`: (n, p), before its weight.
 
     The sum over rows of :math:`w_i L_i` is the score, and that of the squares is the meat of the
@@ -41,24 +41,64 @@ def score_residuals(sample: Sample, point: Point, here: Slope) -> FloatArray:
     ----------
     Lin and Wei (1989) JASA 84:1074-1078. Therneau, Grambsch and Fleming (1990) Biometrika 77:147-160.
     """
-    drawn, own_drawn = hazard_means(point, here)
-    out = np.empty_like(sample.x)
-    score_rows(
-        sample.x,
-        martingale_residuals(sample, point),
-        point.relative,
-        sample.risk.enter,
-        sample.risk.leave,
-        sample.risk.own,
-        event_means(sample, point, here),
-        running_sum(drawn),
-        own_drawn,
-        out,
-    )
-    return out
+    return score_sums(sample, point, np.ones(len(sample.x)), np.arange(len(sample.x)))
 
 
-def schoenfeld_residuals(sample: Sample, point: Point, here: Slope) -> FloatArray:
+def score_sums(sample: Sample, point: Point, scale: FloatArray, place: IntArray) -> FloatArray:
+    """Score residuals times `scale` (n,), added up by `place` (n,): (largest place + 1, p).
+
+    Added up at once, so that the sums of a million people by cluster take no matrix of a million rows.
+    """
+    return _Parts(sample, point).sums(slice(None), scale, place, int(place.max()) + 1)
+
+
+def score_squares(sample: Sample, point: Point, scale: FloatArray) -> FloatArray:
+    """Sum over rows of the outer products of score residuals times `scale` (n,): (p, p), a block of rows at a time."""
+    parts, p = _Parts(sample, point), sample.x.shape[1]
+    total = np.zeros((p, p))
+    for rows in blocks(len(sample.x)):
+        height = len(sample.x[rows])
+        part = parts.sums(rows, scale[rows], np.arange(height), height)
+        total += part.T @ part
+    return total
+
+
+class _Parts:
+    """What score residuals are made of, ready for any rows of the sample."""
+
+    def __init__(self, sample: Sample, point: Point) -> None:
+        self.sample, self.point = sample, point
+        self.surplus = martingale_residuals(sample, point)
+        self.centre = event_means(sample, point)
+        drawn, self.own_drawn = hazard_means(sample, point)
+        self.drawn = running_sum(drawn)
+        self.tails = [tail.over(sample.risk, drawn) for tail in sample.tails]
+
+    def sums(self, rows: slice, scale: FloatArray, place: IntArray, height: int) -> FloatArray:
+        sample, risk = self.sample, self.sample.risk
+        out = np.zeros((height, sample.x.shape[1]))
+        score_rows(
+            sample.x[rows],
+            self.surplus[rows],
+            self.point.relative[rows],
+            risk.enter[rows],
+            risk.leave[rows],
+            risk.own[rows],
+            sample.own_tied[rows],
+            self.centre,
+            self.drawn,
+            self.own_drawn,
+            scale,
+            place,
+            out,
+        )
+        for tail, drawn in zip(sample.tails, self.tails):
+            stays = scale * self.point.relative[rows] * tail.factor[rows]
+            add_rows(drawn[rows], stays, place, out)
+        return out
+
+
+def schoenfeld_residuals(sample: Sample, point: Point) -> FloatArray:
     r"""Covariates of each row with an event less the risk set's mean, :math:`x_i - \bar x(t_i)`: (events, p).
 
     Rows are in the order of the data.
@@ -68,17 +108,20 @@ def schoenfeld_residuals(sample: Sample, point: Point, here: Slope) -> FloatArra
     Schoenfeld (1982) Biometrika 69:239-241.
     """
     own = sample.risk.own
-    return np.asarray(sample.x[own >= 0] - event_means(sample, point, here)[own[own >= 0]])
+    return np.asarray(sample.x[own >= 0] - event_means(sample, point)[own[own >= 0]])
 
 
-def event_means(sample: Sample, point: Point, here: Slope) -> FloatArray:
+def event_means(sample: Sample, point: Point) -> FloatArray:
     """Mean of x over each cell's risk set, weighted by hazard and averaged over Efron's steps: (m, p)."""
-    h, own = point.terms[:, 1], point.terms[:, 2]
-    return np.asarray((here.risk_sums * h[:, None] - here.event_sums * own[:, None]) / sample.dying[:, None])
+    out = point.risk_sums * point.terms[:, 1, None]
+    out[sample.tied] -= point.event_sums * point.terms[sample.tied, 2, None]
+    out /= sample.dying[:, None]
+    return out
 
 
-def hazard_means(point: Point, here: Slope, cells: slice = slice(None)) -> tuple[FloatArray, FloatArray]:
-    """Hazard times the mean of x, summed over each cell's steps; the same times the share k/d: (m, p) both."""
-    a, b, c = (point.terms[cells, k, None] for k in (3, 4, 5))
-    risk_sums, event_sums = here.risk_sums[cells], here.event_sums[cells]
-    return risk_sums * a - event_sums * b, risk_sums * b - event_sums * c
+def hazard_means(sample: Sample, point: Point) -> tuple[FloatArray, FloatArray]:
+    """Hazard times the mean of x, summed over each cell's steps, (m, p); the same times the share k/d, tied cells only."""
+    tied, (a, b, c) = sample.tied, (point.terms[:, k, None] for k in (3, 4, 5))
+    out = point.risk_sums * a
+    out[tied] -= point.event_sums * b[tied]
+    return out, point.risk_sums[tied] * b[tied] - point.event_sums * c[tied]

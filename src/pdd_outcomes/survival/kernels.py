@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.columns import FloatArray, IntArray
-from ..core.compiled import compiled
+from ..core.compiled import compiled, compiled_in_any_order
 
 
 @compiled
@@ -28,6 +28,53 @@ def add_values(values: FloatArray, cell: IntArray, table: FloatArray) -> None:
     for i in range(len(values)):
         if cell[i] >= 0:
             table[cell[i]] += values[i]
+
+
+@compiled_in_any_order
+def hazard_sums(
+    rows: FloatArray,
+    beta: FloatArray,
+    offset: FloatArray,
+    weight: FloatArray,
+    cells: tuple[IntArray, IntArray, IntArray],
+    late: bool,
+    predictors: tuple[FloatArray, FloatArray],
+    tables: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
+) -> None:
+    """One pass of a Cox likelihood over its rows (n, p).
+
+    `predictors` are filled with the linear predictor and its exponential, (n,) each. `tables` gain hazard
+    (weight times that exponential) times the row, and hazard alone, at the cells of `cells`: the last at which
+    the row is at risk, (m, p) and (m, 1); less the one before its first, where `late`; and the row's own
+    tied event, (t, p) and (t,). A negative cell is nowhere.
+    """
+    last, before, own = cells
+    eta, relative = predictors
+    risk_rows, risk, event_rows, events = tables
+    p = rows.shape[1]
+    for i in range(rows.shape[0]):
+        total = offset[i]
+        for k in range(p):
+            total += rows[i, k] * beta[k]
+        eta[i] = total
+        relative[i] = np.exp(total)
+        hazard = weight[i] * relative[i]
+        j = last[i]
+        if j >= 0:
+            risk[j, 0] += hazard
+            for k in range(p):
+                risk_rows[j, k] += hazard * rows[i, k]
+        if late:
+            j = before[i]
+            if j >= 0:
+                risk[j, 0] -= hazard
+                for k in range(p):
+                    risk_rows[j, k] -= hazard * rows[i, k]
+        j = own[i]
+        if j >= 0:
+            events[j] += hazard
+            for k in range(p):
+                event_rows[j, k] += hazard * rows[i, k]
 
 
 @compiled
@@ -99,19 +146,27 @@ def score_rows(
     enter: IntArray,
     leave: IntArray,
     own: IntArray,
+    own_tied: IntArray,
     centre: FloatArray,
     drawn: FloatArray,
     own_drawn: FloatArray,
+    scale: FloatArray,
+    place: IntArray,
     out: FloatArray,
 ) -> None:
-    """Score residuals (n, p) into `out`; `cox_residuals` gives the formula and the names."""
+    """Add `scale` (n,) times the score residuals of the rows (n, p) to `out` at `place` (n,).
+
+    `cox_residuals` gives the formula and the names.
+    """
     for i in range(rows.shape[0]):
-        j = own[i]
+        at, now, then, j, t = place[i], leave[i], enter[i], own[i], own_tied[i]
         for k in range(rows.shape[1]):
-            value = rows[i, k] * surplus[i] + risk[i] * (drawn[leave[i], k] - drawn[enter[i], k])
+            value = rows[i, k] * surplus[i] + risk[i] * (drawn[now, k] - drawn[then, k])
             if j >= 0:
-                value -= centre[j, k] + risk[i] * own_drawn[j, k]
-            out[i, k] = value
+                value -= centre[j, k]
+            if t >= 0:
+                value -= risk[i] * own_drawn[t, k]
+            out[at, k] += scale[i] * value
 
 
 @compiled

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.columns import BoolArray, FloatArray
 from ..core.errors import DataError
-from .cox_likelihood import Point, Sample, Slope, weighted_slope
+from .cox_likelihood import Point, Sample, Slope, information, weighted_score
 from .riskset import risk_set, snap
 from .step_curves import step_estimate
 
@@ -60,8 +60,8 @@ def ph_statistics(sample: Sample, point: Point, here: Slope, g: FloatArray) -> t
     Grambsch and Therneau (1994) Biometrika 81:515-526. Therneau, `survival` vignette on cox.zph.
     """
     centred = (g - g.mean()) / (np.ptp(g) or 1.0)
-    u, b = weighted_slope(sample, point, here.risk_sums, here.event_sums, centred)
-    c = weighted_slope(sample, point, here.risk_sums, here.event_sums, centred**2)[1]
+    u, b = weighted_score(sample, point, centred), information(sample, point, centred)
+    c = information(sample, point, centred**2)
     w = c - b @ np.linalg.solve(here.information, b)
     spread = np.diag(w)
     with np.errstate(divide="ignore", invalid="ignore"):

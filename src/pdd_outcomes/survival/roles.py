@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..core.columns import BoolArray, Columns, FloatArray, IntArray
-from ..core.errors import UsageError, rows_phrase
+from ..core.errors import DataError, UsageError, rows_phrase
 from ..core.times import tie
+
+_MOST = 200_000_000  # rows to which frequencies may add up
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class FollowUp:
     event : (n,) bool
     clusters : none, one or two (n,) arrays of codes
     weighted : whether weights were named
+    frequency : (n,) times each row is to be repeated by `counted`, None where each is there once
     """
 
     row: IntArray
@@ -32,6 +35,7 @@ class FollowUp:
     weight: FloatArray
     clusters: tuple[IntArray, ...]
     weighted: bool
+    frequency: IntArray | None = None
 
     @property
     def robust(self) -> bool:
@@ -40,14 +44,19 @@ class FollowUp:
 
     def among(self, chosen: BoolArray) -> FollowUp:
         """The chosen rows (n,) only."""
+        return self.among_rows(np.flatnonzero(chosen))
+
+    def among_rows(self, place: IntArray) -> FollowUp:
+        """The rows at `place` (k,), any of them more than once."""
         return replace(
             self,
-            row=self.row[chosen],
-            time=self.time[chosen],
-            event=self.event[chosen],
-            entry=None if self.entry is None else self.entry[chosen],
-            weight=self.weight[chosen],
-            clusters=tuple(c[chosen] for c in self.clusters),
+            row=self.row[place],
+            time=self.time[place],
+            event=self.event[place],
+            entry=None if self.entry is None else self.entry[place],
+            weight=self.weight[place],
+            clusters=tuple(c[place] for c in self.clusters),
+            frequency=None if self.frequency is None else self.frequency[place],
         )
 
 
@@ -59,6 +68,7 @@ def read_follow_up(
     entry: str | None = None,
     weights: str | None = None,
     cluster: str | Sequence[str] | None = None,
+    frequency: str | None = None,
 ) -> FollowUp:
     """Every row's follow-up, problems left in `take` for the caller's :meth:`Columns.check`.
 
@@ -90,8 +100,9 @@ def read_follow_up(
         event=happened,
         entry=starts,
         weight=weight,
-        clusters=tuple(take.labels("cluster", name)[0] for name in names),
+        clusters=tuple(take.codes("cluster", name) for name in names),
         weighted=weights is not None,
+        frequency=None if frequency is None else take.causes("frequency", frequency),
     )
 
 
@@ -105,8 +116,21 @@ def _empty_intervals(starts: FloatArray, ends: FloatArray) -> IntArray:
 
 
 def counted(follow: FollowUp, *others: IntArray) -> tuple[FollowUp, tuple[IntArray, ...]]:
-    """The rows with a weight above 0, and the same rows of other arrays (n,)."""
+    """The rows with a weight above 0, each as often as its frequency, and the same rows of other arrays (n,)."""
     keep = follow.weight > 0
-    if keep.all():
-        return follow, others
-    return follow.among(keep), tuple(other[keep] for other in others)
+    if follow.frequency is None:
+        if keep.all():
+            return follow, others
+        return follow.among(keep), tuple(other[keep] for other in others)
+    times = np.where(keep, follow.frequency, 0)
+    total = int(times.sum(dtype=object))
+    if total > _MOST:
+        raise DataError(
+            f"frequency adds up to {total} rows, more than {_MOST}. Name it as weights with robust=False, or "
+            "count in larger units."
+        )
+    if total == 0:
+        raise DataError("frequency has no row above 0, so no row counts.")
+    place = np.repeat(np.arange(len(times)), times)
+    once = replace(follow.among_rows(place), frequency=None)
+    return once, tuple(other[place] for other in others)
