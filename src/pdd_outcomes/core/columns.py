@@ -123,6 +123,9 @@ class Columns:
             return np.zeros(len(self._data), dtype=np.int64), ["?"]
         if isinstance(series.dtype, pd.CategoricalDtype):
             return _category_codes(series)
+        if small := _small_integers(series):
+            kept, dense = dense_codes(small[0])
+            return dense, [int(k) + small[1] for k in kept]
         try:
             codes, levels = pd.factorize(series, sort=True)
         except TypeError:
@@ -135,12 +138,8 @@ class Columns:
         series = self._present(role, column)
         if series is None:
             return np.zeros(len(self._data), dtype=np.int64)
-        if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iu" and len(series):
-            values = series.to_numpy()
-            low, high = int(values.min()), int(values.max())
-            if high - low < 4 * len(values):
-                return np.asarray(values.astype(np.int64) - low)
-        return np.asarray(pd.factorize(series)[0], dtype=np.int64)
+        small = _small_integers(series)
+        return small[0] if small else np.asarray(pd.factorize(series)[0], dtype=np.int64)
 
     def crossed(self, role: str, columns: str | Sequence[str]) -> tuple[IntArray, list[str]]:
         """One code for every combination that occurs of several label columns, with 'a, b' labels."""
@@ -152,7 +151,7 @@ class Columns:
         parts = [self.labels(role, name) for name in names]
         for codes, levels in parts:
             code = code * max(len(levels), 1) + codes
-        kept, dense = _dense(code)
+        kept, dense = dense_codes(code)
         words: list[str] = []
         for key in kept.tolist():
             said: list[str] = []
@@ -203,12 +202,28 @@ def _category_codes(series: pd.Series[Any]) -> tuple[IntArray, list[Any]]:
     return new[codes], list(levels)
 
 
-def _dense(code: IntArray) -> tuple[IntArray, IntArray]:
-    """The codes (all at least 0 but for what is missing) that occur, and each row's place among them."""
-    if len(code) and code.min() >= 0 and code.max() < 4 * len(code):
-        kept = np.flatnonzero(np.bincount(code)).astype(np.int64)
-        place = np.zeros(int(kept[-1]) + 1, dtype=np.int64)
+def dense_codes(code: IntArray) -> tuple[IntArray, IntArray]:
+    """The codes (all at least 0 but for what is missing) that occur, ascending, and each row's place among them."""
+    if len(code) and code.min() >= 0 and (top := int(code.max())) < 4 * len(code):
+        occurs = np.zeros(top + 1, dtype=bool)
+        occurs[code] = True
+        kept = np.flatnonzero(occurs).astype(np.int64)
+        if len(kept) == top + 1:  # every code occurs, so each is its own place
+            return kept, code
+        place = np.zeros(top + 1, dtype=np.int64)
         place[kept] = np.arange(len(kept))
         return kept, place[code]
     kept, dense = np.unique(code, return_inverse=True)
     return kept, dense.astype(np.int64).reshape(len(code))
+
+
+def _small_integers(series: pd.Series[Any]) -> tuple[IntArray, int] | None:
+    """A column of whole numbers that span less than four times its length, less the smallest; and that number."""
+    if not (isinstance(series.dtype, np.dtype) and series.dtype.kind in "iu" and len(series)):
+        return None
+    values = series.to_numpy()
+    low, high = int(values.min()), int(values.max())
+    if high - low >= 4 * len(values) or high > np.iinfo(np.int64).max:
+        return None
+    shifted = values.astype(np.int64)
+    return np.asarray(shifted - low if low else shifted), low

@@ -9,7 +9,8 @@ import numpy as np
 from ..core.columns import BoolArray, FloatArray, IntArray
 from ..core.sandwich import clustered_covariance
 from ..core.times import tie
-from .kernels import outlived_pairs, rows_by_cell, survivor_pairs
+from .kernels import rows_by_cell
+from .kernels_pairs import outlived_pairs, survivor_pairs
 from .riskset import risk_set
 
 

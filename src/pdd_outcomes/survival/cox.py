@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ..core.columns import Columns
+from ..core.columns import Columns, dense_codes
 from ..core.errors import DataError, UsageError, choose
 from .cox_fit import CoxFit
 from .cox_model import CoxModel
@@ -113,7 +113,7 @@ def cox(
     follow, (layers,) = counted(follow, layers)
     if not follow.event.any():
         raise DataError(f"event={event!r} has no row equal to 1, so no hazard can be estimated.")
-    present, layers = np.unique(layers, return_inverse=True)
+    present, layers = dense_codes(layers)
     predictors = predictor_rows(found, follow.row, len(data))
     sandwiched = follow.robust if robust is None else robust
     if changes:

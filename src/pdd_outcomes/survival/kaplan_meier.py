@@ -8,12 +8,12 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ..core.columns import Columns
+from ..core.columns import Columns, dense_codes
 from ..core.errors import choose
 from ..core.results import check_level
 from .curve_intervals import ConfType, check_conf_type
 from .curves import SurvivalCurves
-from .riskset import RiskSet, risk_set
+from .riskset import RiskSet, Tally, risk_set
 from .roles import FollowUp, counted, read_follow_up
 from .step_curves import Estimator, StepEstimate, step_estimate
 
@@ -29,6 +29,7 @@ def kaplan_meier(
     cluster: str | Sequence[str] | None = None,
     conf_type: ConfType = "log-log",
     level: float = 0.95,
+    frequency: str | None = None,
 ) -> SurvivalCurves:
     r"""Probability of not having had the event by each time, by group.
 
@@ -48,6 +49,7 @@ def kaplan_meier(
     cluster : name of what rows belong together by, such as the matched set; or a list of two
     conf_type : "log-log" (default), "log" or "plain"; see `curve_intervals.survival_interval`
     level : of the intervals
+    frequency : name of whole numbers, each row's number of cases: the same as so many rows
 
     Returns
     -------
@@ -76,7 +78,9 @@ def kaplan_meier(
     1   2.0     2.0     0.667
     2   3.0     1.0     0.000
     """
-    return _curves(data, time, event, "kaplan-meier", group, entry, weights, cluster, conf_type, level)
+    return _curves(
+        data, time, event, "kaplan-meier", group, entry, weights, cluster, conf_type, level, frequency
+    )
 
 
 def nelson_aalen(
@@ -91,6 +95,7 @@ def nelson_aalen(
     ties: Literal["together", "in turn"] = "together",
     conf_type: ConfType = "log-log",
     level: float = 0.95,
+    frequency: str | None = None,
 ) -> SurvivalCurves:
     r"""Cumulative hazard of the event by each time, by group.
 
@@ -98,7 +103,7 @@ def nelson_aalen(
 
     Parameters
     ----------
-    data, time, event, group, entry, weights, cluster, level : as in :func:`kaplan_meier`
+    data, time, event, group, entry, weights, cluster, frequency, level : as in :func:`kaplan_meier`
     ties : "together" (Nelson-Aalen, above) or "in turn" (Fleming-Harrington: of `d` tied events each takes its
         share of the risk set from the one before, :math:`\sum_{k<d} 1/(N - k)` where nothing is weighted)
     conf_type : the scale of survival, ``exp(-hazard)``, on which limits are found: "log" is symmetric
@@ -116,7 +121,7 @@ def nelson_aalen(
     """
     choose("ties", ties, ["together", "in turn"])
     estimator: Estimator = "nelson-aalen" if ties == "together" else "fleming-harrington"
-    return _curves(data, time, event, estimator, group, entry, weights, cluster, conf_type, level)
+    return _curves(data, time, event, estimator, group, entry, weights, cluster, conf_type, level, frequency)
 
 
 def _curves(
@@ -130,17 +135,25 @@ def _curves(
     cluster: str | Sequence[str] | None,
     conf_type: str,
     level: float,
+    frequency: str | None,
 ) -> SurvivalCurves:
     scale, level = check_conf_type(conf_type), check_level(level)
     take = Columns(data)
-    follow = read_follow_up(take, time, event, entry=entry, weights=weights, cluster=cluster)
+    follow = read_follow_up(
+        take, time, event, entry=entry, weights=weights, cluster=cluster, frequency=frequency
+    )
     codes, labels = (np.zeros(len(data), np.int64), ["all"]) if group is None else take.labels("group", group)
     take.check()
     follow, (codes,) = counted(follow, codes)
-    present, codes = np.unique(codes, return_inverse=True)
+    present, codes = dense_codes(codes)
     risk = risk_set(follow.time, follow.event, follow.entry, codes, every_time=True)
+    tallies = risk.tallies(follow.weight)
     step = step_estimate(
-        risk, follow.weight, estimator=estimator, clusters=follow.clusters if follow.robust else None
+        risk,
+        follow.weight,
+        estimator=estimator,
+        clusters=follow.clusters if follow.robust else None,
+        tallies=tallies,
     )
     groups = tuple(labels[k] for k in present.tolist())
     return SurvivalCurves(
@@ -150,22 +163,23 @@ def _curves(
         se_method=_se_words(follow, estimator),
         conf_type=scale,
         level=level,
-        cells=_cells(risk, follow, step, groups, estimator == "kaplan-meier"),
+        cells=_cells(risk, follow, step, tallies, groups, estimator == "kaplan-meier"),
     )
 
 
 def _cells(
-    risk: RiskSet, follow: FollowUp, step: StepEstimate, groups: tuple[object, ...], falls: bool
+    risk: RiskSet,
+    follow: FollowUp,
+    step: StepEstimate,
+    tallies: tuple[Tally, Tally],
+    groups: tuple[object, ...],
+    falls: bool,
 ) -> pd.DataFrame:
     """A row a cell; see `SurvivalCurves.cells`."""
-    ones = np.ones(len(follow.time))
-    n_risk, n_event = risk.at_risk(follow.weight), risk.events(follow.weight)
-    rows_left, rows_event = risk.leaving(ones), risk.events(ones)
-    plain = not follow.weighted
-    n_rows = n_risk if plain else risk.at_risk(ones)
-    squares = n_risk if plain else risk.at_risk(follow.weight**2)
-    leaving = rows_left if plain else risk.leaving(follow.weight)
-    censored = np.where(rows_left == rows_event, 0.0, leaving - n_event)
+    weighted, rows = tallies
+    n_risk, n_event, rows_left = weighted.at_risk, weighted.events, rows.leaving
+    squares = n_risk if weighted is rows else risk.at_risk(follow.weight**2)
+    censored = np.where(rows_left == rows.events, 0.0, weighted.leaving - n_event)
     return pd.DataFrame(
         {
             "code": risk.stratum,
@@ -174,10 +188,10 @@ def _cells(
             "n_risk": n_risk,
             "n_event": n_event,
             "n_censor": censored,
-            "n_rows": n_rows,
+            "n_rows": rows.at_risk,
             "rows_left": rows_left,
-            "rows_event": rows_event,
-            "effective": np.divide(n_risk**2, squares, out=np.zeros_like(n_risk), where=n_rows > 0.5),
+            "rows_event": rows.events,
+            "effective": np.divide(n_risk**2, squares, out=np.zeros_like(n_risk), where=rows.at_risk > 0.5),
             "leaves": rows_left > 0,
             "falls": falls,
             "estimate": step.estimate,

@@ -8,8 +8,38 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.columns import FloatArray, IntArray
+from ..core.columns import BoolArray, FloatArray, IntArray
 from ..core.compiled import compiled, compiled_in_any_order
+
+
+@compiled
+def lay_rows(
+    leave: IntArray,
+    codes: IntArray,
+    first: IntArray,
+    event: BoolArray,
+    late: bool,
+    enter: IntArray,
+    before: IntArray,
+    last: IntArray,
+    own: IntArray,
+) -> bool:
+    """The cells of rows (n,) that leave before the cell `leave`, filled in; whether any enters after the start.
+
+    `enter` holds each row's first cell where `late`, and is filled with its stratum's first otherwise. See `RiskSet`.
+    """
+    any_late = False
+    for i in range(len(leave)):
+        start = first[codes[i]]
+        if not late:
+            enter[i] = start
+        there = enter[i] < leave[i]
+        last[i] = leave[i] - 1 if there else -1
+        own[i] = leave[i] - 1 if event[i] else -1
+        if late:
+            before[i] = enter[i] - 1 if there and enter[i] > start else -1
+            any_late |= before[i] >= 0
+    return any_late
 
 
 @compiled
@@ -28,6 +58,60 @@ def add_values(values: FloatArray, cell: IntArray, table: FloatArray) -> None:
     for i in range(len(values)):
         if cell[i] >= 0:
             table[cell[i]] += values[i]
+
+
+@compiled
+def tally_rows(
+    weight: FloatArray,
+    last: IntArray,
+    before: IntArray,
+    late: bool,
+    own: IntArray,
+    at_risk: FloatArray,
+    events: FloatArray,
+    leaving: FloatArray,
+) -> None:
+    """Add weights (n,) to the cells (m,) at which rows leave (`leaving`; `at_risk`, less those before they enter), and
+    to those of their events; a negative cell is nowhere."""
+    for i in range(len(weight)):
+        j = last[i]
+        if j >= 0:
+            leaving[j] += weight[i]
+            at_risk[j] += weight[i]
+        if late and before[i] >= 0:
+            at_risk[before[i]] -= weight[i]
+        if own[i] >= 0:
+            events[own[i]] += weight[i]
+
+
+@compiled
+def tally_groups(
+    weight: FloatArray,
+    group: IntArray,
+    last: IntArray,
+    before: IntArray,
+    late: bool,
+    own: IntArray,
+    at_risk: FloatArray,
+    events: FloatArray,
+) -> None:
+    """As `tally_rows`, into a column for each group: (m, g)."""
+    for i in range(len(weight)):
+        g = group[i]
+        if last[i] >= 0:
+            at_risk[last[i], g] += weight[i]
+        if late and before[i] >= 0:
+            at_risk[before[i], g] -= weight[i]
+        if own[i] >= 0:
+            events[own[i], g] += weight[i]
+
+
+@compiled
+def keep_largest(values: FloatArray, place: IntArray, out: FloatArray) -> None:
+    """The largest of `values` (n,) at each place, into `out`."""
+    for i in range(len(values)):
+        if values[i] > out[place[i]]:
+            out[place[i]] = values[i]
 
 
 @compiled_in_any_order
@@ -167,178 +251,3 @@ def score_rows(
             if t >= 0:
                 value -= risk[i] * own_drawn[t, k]
             out[at, k] += scale[i] * value
-
-
-@compiled
-def clustered_squares(
-    first: IntArray,
-    entering: tuple[IntArray, IntArray],
-    leaving: tuple[IntArray, IntArray],
-    event: FloatArray,
-    weight: FloatArray,
-    cluster: IntArray,
-    jump: FloatArray,
-    drift: FloatArray,
-    out: FloatArray,
-) -> None:
-    """Sum over clusters of the squared influence total, at every cell (m,), into `out`.
-
-    Row i's influence at cell j is ``weight[i] * (jump[own] if it had its event by j, less the sum
-    of drift over its cells up to j)``. A cluster's total is ``done - drift_so_far * live``, of
-    which a row changes only its own cluster's two numbers, so that all the times together
-    take one pass.
-    """
-    groups = 0
-    for i in range(len(cluster)):
-        groups = max(groups, cluster[i] + 1)
-    done = np.zeros(groups)
-    live = np.zeros(groups)
-    for s in range(len(first) - 1):
-        so_far = 0.0
-        dd = dl = ll = 0.0
-        for j in range(first[s], first[s + 1]):
-            for place in range(entering[1][j], entering[1][j + 1]):
-                i = entering[0][place]
-                g = cluster[i]
-                dd -= done[g] * done[g]
-                dl -= done[g] * live[g]
-                ll -= live[g] * live[g]
-                live[g] += weight[i]
-                done[g] += weight[i] * so_far
-                dd += done[g] * done[g]
-                dl += done[g] * live[g]
-                ll += live[g] * live[g]
-            so_far += drift[j]
-            for place in range(leaving[1][j], leaving[1][j + 1]):
-                i = leaving[0][place]
-                g = cluster[i]
-                dd -= done[g] * done[g]
-                dl -= done[g] * live[g]
-                ll -= live[g] * live[g]
-                live[g] -= weight[i]
-                done[g] += weight[i] * (event[i] * jump[j] - so_far)
-                dd += done[g] * done[g]
-                dl += done[g] * live[g]
-                ll += live[g] * live[g]
-            out[j] += max(dd - 2.0 * so_far * dl + so_far * so_far * ll, 0.0)
-        for place in range(leaving[1][first[s]], leaving[1][first[s + 1]]):
-            g = cluster[leaving[0][place]]
-            done[g] = 0.0
-            live[g] = 0.0
-
-
-@compiled
-def count_below(tree: FloatArray, rank: int) -> float:
-    """Sum of a Fenwick tree over ranks 0..rank-1."""
-    total = 0.0
-    while rank > 0:
-        total += tree[rank]
-        rank -= rank & (-rank)
-    return total
-
-
-@compiled
-def put(tree: FloatArray, rank: int, weight: float) -> None:
-    """Add weight at a rank (from 0) of a Fenwick tree."""
-    rank += 1
-    while rank < len(tree):
-        tree[rank] += weight
-        rank += rank & (-rank)
-
-
-@compiled
-def score_pairs(
-    tree: FloatArray, total: float, rank: int, scale: float, below: int, out: FloatArray, row: int
-) -> None:
-    """Add to `out[row]` (n, 3) the tree's weight below, above and level with a rank.
-
-    Column `below` (0 or 1) takes the weight below the rank, the other one the weight above, column 2 the ties.
-    """
-    lower = count_below(tree, rank)
-    upto = count_below(tree, rank + 1)
-    out[row, below] += scale * lower
-    out[row, 1 - below] += scale * (total - upto)
-    out[row, 2] += scale * (upto - lower)
-
-
-@compiled
-def put_rows(
-    tree: FloatArray,
-    rows: IntArray,
-    event: FloatArray,
-    kind: float,
-    sign: float,
-    weight: FloatArray,
-    rank: IntArray,
-) -> float:
-    """Put the rows whose `event` is `kind` into a Fenwick tree, or take them out; the weight put in."""
-    total = 0.0
-    for i in rows:
-        if event[i] == kind:
-            put(tree, rank[i], sign * weight[i])
-            total += sign * weight[i]
-    return total
-
-
-@compiled
-def survivor_pairs(
-    first: IntArray,
-    leaving: tuple[IntArray, IntArray],
-    entering: tuple[IntArray, IntArray],
-    event: FloatArray,
-    weight: FloatArray,
-    rank: IntArray,
-    n_ranks: IntArray,
-    out: FloatArray,
-) -> None:
-    """Weight of concordant, discordant and tied pairs of each event with those who outlived it: into `out` (n, 3).
-
-    A pair is an event and a row of its stratum at risk then, whose own time is later, or the same and
-    censored. It is concordant where the event has the larger rank (ranks are within the stratum).
-    `entering` lists the rows by their first cell at risk, those at risk from the start left out.
-    """
-    forest = np.empty(n_ranks.max() + 1)
-    for s in range(len(first) - 1):
-        tree = forest[: n_ranks[s] + 1]
-        tree[:] = 0.0
-        total = 0.0
-        for j in range(first[s + 1] - 1, first[s] - 1, -1):
-            here = leaving[0][leaving[1][j] : leaving[1][j + 1]]
-            total += put_rows(tree, here, event, 0.0, 1.0, weight, rank)
-            for i in here:
-                if event[i] == 1.0:
-                    score_pairs(tree, total, rank[i], 1.0, 0, out, i)
-            total += put_rows(tree, here, event, 1.0, 1.0, weight, rank)
-            late = entering[0][entering[1][j] : entering[1][j + 1]]
-            total += put_rows(tree, late, event, 0.0, -1.0, weight, rank)
-            total += put_rows(tree, late, event, 1.0, -1.0, weight, rank)
-
-
-@compiled
-def outlived_pairs(
-    first: IntArray,
-    leaving: tuple[IntArray, IntArray],
-    entering: tuple[IntArray, IntArray],
-    event: FloatArray,
-    weight: FloatArray,
-    rank: IntArray,
-    n_ranks: IntArray,
-    out: FloatArray,
-) -> None:
-    """The same pairs as `survivor_pairs`, added to the row of the one who outlived the other."""
-    forest = np.empty(n_ranks.max() + 1)
-    for s in range(len(first) - 1):
-        tree = forest[: n_ranks[s] + 1]
-        tree[:] = 0.0
-        total = 0.0
-        for j in range(first[s], first[s + 1]):
-            for i in entering[0][entering[1][j] : entering[1][j + 1]]:
-                score_pairs(tree, total, rank[i], -1.0, 1, out, i)
-            here = leaving[0][leaving[1][j] : leaving[1][j + 1]]
-            for i in here:
-                if event[i] == 1.0:
-                    score_pairs(tree, total, rank[i], 1.0, 1, out, i)
-            total += put_rows(tree, here, event, 1.0, 1.0, weight, rank)
-            for i in here:
-                if event[i] == 0.0:
-                    score_pairs(tree, total, rank[i], 1.0, 1, out, i)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..core.columns import Columns, FloatArray, IntArray
+from ..core.columns import Columns, FloatArray, IntArray, dense_codes
 from ..core.errors import DataError, UsageError
 from ..core.results import HypothesisTest, chi_square_test
 from ..core.sandwich import clustered_covariance
@@ -70,14 +70,14 @@ def logrank(
     layers = take.crossed("strata", strata or [])[0]
     take.check()
     follow, (codes, layers) = counted(follow, codes, layers)
-    present, codes = np.unique(codes, return_inverse=True)
+    present, codes = dense_codes(codes)
     if len(present) < 2:
         raise DataError(
             f"group={group!r} has only one value among the rows that count; there is nothing to compare."
         )
     if not follow.event.any():
         raise DataError(f"event={event!r} has no row equal to 1, so hazards cannot be compared.")
-    risk = risk_set(follow.time, follow.event, follow.entry, np.unique(layers, return_inverse=True)[1])
+    risk = risk_set(follow.time, follow.event, follow.entry, dense_codes(layers)[1])
     table = _GroupTable(risk, follow.weight, codes, len(present), rho, gamma)
     variance = (
         table.robust_variance(follow.weight, codes, follow.clusters)
@@ -94,7 +94,7 @@ def logrank(
     )
     for k, label in enumerate(detail["group"]):
         detail[f"variance[{label}]"] = variance[:, k]
-    statistic, df = _quadratic_form(table.observed - table.expected, variance, table.expected)
+    statistic, df = quadratic_form(table.observed - table.expected, variance, table.expected)
     return chi_square_test([group], statistic, df, _name(rho, gamma, follow.robust, strata), detail)
 
 
@@ -105,9 +105,7 @@ class _GroupTable:
         self, risk: RiskSet, weight: FloatArray, codes: IntArray, groups: int, rho: float, gamma: float
     ) -> None:
         self.risk = risk
-        parts = [np.where(codes == k, weight, 0.0) for k in range(groups)]
-        self.at_risk = np.column_stack([risk.at_risk(part) for part in parts])
-        self.deaths = np.column_stack([risk.events(part) for part in parts])
+        self.at_risk, self.deaths = risk.tally_by(weight, codes, groups)
         self.n, self.d = self.at_risk.sum(axis=1), self.deaths.sum(axis=1)
         hazard = np.minimum(self.d / self.n, 1.0)
         after = survival_product(hazard, risk.first)
@@ -138,7 +136,7 @@ class _GroupTable:
         return clustered_covariance(influence * weight[:, None], clusters)
 
 
-def _quadratic_form(difference: FloatArray, variance: FloatArray, expected: FloatArray) -> tuple[float, int]:
+def quadratic_form(difference: FloatArray, variance: FloatArray, expected: FloatArray) -> tuple[float, int]:
     """Chi-square of the differences, which add to 0, and its degrees of freedom; a group never at risk is left out."""
     used = np.flatnonzero(expected > 0)[1:]
     if not len(used):

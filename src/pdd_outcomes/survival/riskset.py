@@ -6,16 +6,34 @@ sums add over people, so they can be re-weighted, or made in parts and put toget
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from ..core.columns import BoolArray, FloatArray, IntArray
 from ..core.times import tie
-from .kernels import add_rows, add_values, rows_by_cell, sum_from_the_end
+from .kernels import (
+    add_rows,
+    add_values,
+    keep_largest,
+    lay_rows,
+    rows_by_cell,
+    sum_from_the_end,
+    tally_groups,
+    tally_rows,
+)
 
 _DENSE = 8  # a (stratum, time) grid up to this many times the rows is marked, a larger one is sorted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """Sums of weights at each cell, (m,) each: at risk, having the event, and leaving there, event or not."""
+
+    at_risk: FloatArray
+    events: FloatArray
+    leaving: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,16 +65,30 @@ class RiskSet:
     event: BoolArray
     row_stratum: IntArray
     ends: FloatArray
-    own: IntArray = field(init=False)
-    last: IntArray = field(init=False)
-    before: IntArray | None = field(init=False)
+    own: IntArray
+    last: IntArray
+    before: IntArray | None
 
-    def __post_init__(self) -> None:
-        present = self.enter < self.leave
-        late = present & (self.enter > self.first[self.row_stratum])
-        object.__setattr__(self, "own", np.where(self.event, self.leave - 1, -1))
-        object.__setattr__(self, "last", np.where(present, self.leave - 1, -1))
-        object.__setattr__(self, "before", np.where(late, self.enter - 1, -1) if late.any() else None)
+    def tally(self, weight: FloatArray) -> Tally:
+        """Weights (n,) at risk, having the event and leaving, at every cell, in one pass."""
+        at_risk, events, leaving = np.zeros((3, len(self.time)))
+        before = self.last if self.before is None else self.before
+        tally_rows(weight, self.last, before, self.before is not None, self.own, at_risk, events, leaving)
+        sum_from_the_end(at_risk[:, None], self.first)
+        return Tally(at_risk, events, leaving)
+
+    def tallies(self, weight: FloatArray) -> tuple[Tally, Tally]:
+        """The tally of the weights (n,), and that of the rows, each counted as 1."""
+        weighted = self.tally(weight)
+        return weighted, weighted if bool((weight == 1).all()) else self.tally(np.ones(len(weight)))
+
+    def tally_by(self, weight: FloatArray, group: IntArray, groups: int) -> tuple[FloatArray, FloatArray]:
+        """Weights (n,) at risk and having the event at every cell, by group: (m, groups) both."""
+        at_risk, events = np.zeros((2, len(self.time), groups))
+        before = self.last if self.before is None else self.before
+        tally_groups(weight, group, self.last, before, self.before is not None, self.own, at_risk, events)
+        sum_from_the_end(at_risk, self.first)
+        return at_risk, events
 
     def at_risk(self, values: FloatArray) -> FloatArray:
         """Sums of `values` (n,) over each cell's risk set: (m,)."""
@@ -158,7 +190,7 @@ def risk_set(
     codes = np.zeros(len(time), dtype=np.int64) if strata is None else np.asarray(strata, dtype=np.int64)
     n_strata = int(codes.max()) + 1 if len(codes) else 1
     values, out_rank, in_rank = _ranks(np.asarray(time, float), entry)
-    out_key = codes * len(values) + out_rank
+    out_key = out_rank if n_strata == 1 else codes * len(values) + out_rank
     in_key = None if in_rank is None else codes * len(values) + in_rank
     starts = np.arange(n_strata + 1) * len(values)
     marked = [out_key] if every_time else [out_key[event]]
@@ -170,38 +202,75 @@ def risk_set(
         for cells in marked:
             present[cells] = True
         upto = np.concatenate([[0], np.cumsum(present)])
-        keys, first, leave = np.flatnonzero(present), upto[starts], upto[out_key + 1]
+        keys, first, leave = np.flatnonzero(present), upto[starts], upto[1:][out_key]
         if in_key is not None:
-            enter = upto[in_key + 1]
+            enter = upto[1:][in_key]
     else:
         keys = np.unique(np.concatenate(marked))
         first, leave = np.searchsorted(keys, starts), np.searchsorted(keys, out_key, side="right")
         if in_key is not None:
             enter = np.searchsorted(keys, in_key, side="right")
+    return _placed(values, keys, first.astype(np.int64), enter, leave, event, codes, np.asarray(time, float))
+
+
+def _placed(
+    values: FloatArray,
+    keys: IntArray,
+    first: IntArray,
+    enter: IntArray | None,
+    leave: IntArray,
+    event: BoolArray,
+    codes: IntArray,
+    time: FloatArray,
+) -> RiskSet:
+    """The risk set of rows whose first cell (None: their stratum's first) and last cell are known."""
+    late = enter is not None
+    begin = np.empty_like(leave) if enter is None else enter
+    last, own = np.empty_like(leave), np.empty_like(leave)
+    before = np.empty_like(leave) if late else last
+    any_late = lay_rows(leave, codes, first, event, late, begin, before, last, own)
     return RiskSet(
         time=values[keys % len(values)],
         stratum=keys // len(values),
-        first=first.astype(np.int64),
-        enter=(first[codes] if enter is None else enter).astype(np.int64),
-        leave=leave.astype(np.int64),
+        first=first,
+        enter=begin,
+        leave=leave,
         event=event,
         row_stratum=codes,
-        ends=_ends(codes, values[out_rank], n_strata),
+        ends=_ends(codes, time, len(first) - 1),
+        own=own,
+        last=last,
+        before=before if any_late else None,
     )
 
 
 def _ranks(time: FloatArray, entry: FloatArray | None) -> tuple[FloatArray, IntArray, IntArray | None]:
     """Distinct values of all the times together, near-ties made one, and the rank of each time and entry."""
     pooled = time if entry is None else np.concatenate([time, np.asarray(entry, float)])
+    whole = _whole_numbers(pooled)
+    if whole is not None:
+        present = np.zeros(int(whole.max()) + 1, dtype=bool)
+        present[whole] = True
+        ranks = (np.cumsum(present) - 1)[whole]
+        values = np.flatnonzero(present).astype(float)
+        return values, ranks[: len(time)], None if entry is None else ranks[len(time) :]
     codes, seen = pd.factorize(pooled)
     values, place = np.unique(tie(np.asarray(seen, float))[0], return_inverse=True)
     ranks = place[codes].astype(np.int64)
     return values, ranks[: len(time)], None if entry is None else ranks[len(time) :]
 
 
+def _whole_numbers(times: FloatArray) -> IntArray | None:
+    """The times as integers where all of them are, from 0 and not far apart: whole days need no sorting."""
+    if not len(times) or times.min() < 0 or times.max() > 4 * len(times) + 1024:
+        return None
+    whole = times.astype(np.int64)
+    return whole if bool((whole == times).all()) else None
+
+
 def _ends(codes: IntArray, time: FloatArray, n_strata: int) -> FloatArray:
     if n_strata == 1:
         return np.array([time.max()])
     ends = np.full(n_strata, -np.inf)
-    np.maximum.at(ends, codes, time)
+    keep_largest(time, codes, ends)
     return ends

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.columns import Columns, FloatArray, IntArray
+from ..core.columns import Columns, FloatArray, IntArray, dense_codes
 from ..core.errors import DataError, UsageError
 from ..core.formula import covariate_matrix
 from ..core.results import Shown, exponentiate, tidy_frame
@@ -146,7 +146,7 @@ def rmst(
     extra = None if not covariates else _covariates(take, data, covariates)
     take.check()
     follow, (codes,) = counted(follow, codes)
-    present, codes = np.unique(codes, return_inverse=True)
+    present, codes = dense_codes(codes)
     if len(present) < 2:
         raise DataError(
             f"group={group!r} has only one value among the rows that count; there is nothing to compare."

@@ -42,6 +42,10 @@ class FollowUp:
         """Whether a variance from influence is called for: rows are weighted, or belong together."""
         return self.weighted or bool(self.clusters)
 
+    def with_event(self, event: BoolArray) -> FollowUp:
+        """The same rows with another event (n,)."""
+        return replace(self, event=event)
+
     def among(self, chosen: BoolArray) -> FollowUp:
         """The chosen rows (n,) only."""
         return self.among_rows(np.flatnonzero(chosen))
@@ -63,7 +67,7 @@ class FollowUp:
 def read_follow_up(
     take: Columns,
     time: str,
-    event: str,
+    event: str | None,
     *,
     entry: str | None = None,
     weights: str | None = None,
@@ -72,7 +76,7 @@ def read_follow_up(
 ) -> FollowUp:
     """Every row's follow-up, problems left in `take` for the caller's :meth:`Columns.check`.
 
-    Times count from 0. With `entry` a row is under observation in (entry, time], which must not be empty.
+    Times count from 0. `event` None leaves the event to the caller. With `entry` a row is under observation in (entry, time], which must not be empty.
     """
     names = [] if cluster is None else [cluster] if isinstance(cluster, str) else list(cluster)
     if len(names) > 2:
@@ -88,7 +92,7 @@ def read_follow_up(
                 f"entry={entry!r} is not before time={time!r} for {rows_phrase(empty.tolist(), len(ends))}. "
                 "A row is followed over (entry, time]: correct the dates, or leave out people never under observation."
             )
-    happened = take.binary("event", event, both=False)
+    happened = np.zeros(len(ends), bool) if event is None else take.binary("event", event, both=False)
     weight = take.weights("weights", weights)
     if weights is not None and len(weight) and not (weight > 0).any():
         take.problem(

@@ -11,8 +11,9 @@ import numpy as np
 
 from ..core.columns import BoolArray, FloatArray, IntArray
 from ..core.sandwich import cluster_codes
-from .kernels import clustered_squares, tie_terms
-from .riskset import RiskSet
+from .kernels import tie_terms
+from .kernels_clusters import clustered_squares
+from .riskset import RiskSet, Tally
 
 Estimator = Literal["kaplan-meier", "nelson-aalen", "fleming-harrington"]
 
@@ -56,6 +57,7 @@ def step_estimate(
     *,
     estimator: Estimator = "kaplan-meier",
     clusters: Sequence[IntArray] | None = None,
+    tallies: tuple[Tally, Tally] | None = None,
 ) -> StepEstimate:
     r"""Kaplan-Meier survival, or a cumulative hazard, at every cell.
 
@@ -77,6 +79,7 @@ def step_estimate(
     weight : (n,) array, above 0
     clusters : None, or none, one or two (n,) arrays of labels. None asks for the model's variance; an empty
         sequence makes each row its own cluster; two are combined as in `core.sandwich`.
+    tallies : `RiskSet.tallies` of the weights, where they have been made
 
     References
     ----------
@@ -84,11 +87,11 @@ def step_estimate(
     Harrington (1984) Communications in Statistics 13:2469-2486. Therneau, `survival` vignette
     "Methods and formulae", on the infinitesimal jackknife.
     """
-    n, d = risk.at_risk(weight), risk.events(weight)
-    ones = np.ones(len(weight))
-    deaths = np.rint(risk.events(ones)).astype(np.int64)
+    tally, rows = risk.tallies(weight) if tallies is None else tallies
+    n, d = tally.at_risk, tally.events
+    deaths = np.rint(rows.events).astype(np.int64)
     if estimator == "kaplan-meier":
-        last = (deaths > 0) & (deaths == np.rint(risk.at_risk(ones)).astype(np.int64))
+        last = (deaths > 0) & (deaths == np.rint(rows.at_risk).astype(np.int64))
         hazard, jump, drift = _kaplan_meier_terms(n, d, deaths, last)
         estimate = survival_product(hazard, risk.first)
         model, spread = np.where(last, np.inf, drift), estimate
