@@ -205,9 +205,9 @@ def _category_codes(series: pd.Series[Any]) -> tuple[IntArray, list[Any]]:
 def dense_codes(code: IntArray) -> tuple[IntArray, IntArray]:
     """The codes (all at least 0 but for what is missing) that occur, ascending, and each row's place among them."""
     if len(code) and code.min() >= 0 and (top := int(code.max())) < 4 * len(code):
-        occurs = np.zeros(top + 1, dtype=bool)
-        occurs[code] = True
-        kept = np.flatnonzero(occurs).astype(np.int64)
+        if top == 0:
+            return np.zeros(1, dtype=np.int64), code
+        kept = np.flatnonzero(np.bincount(code)).astype(np.int64)
         if len(kept) == top + 1:  # every code occurs, so each is its own place
             return kept, code
         place = np.zeros(top + 1, dtype=np.int64)

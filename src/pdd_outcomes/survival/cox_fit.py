@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import pandas as pd
@@ -21,10 +21,14 @@ from .cox_likelihood import Point, Sample, Slope, likelihood, slope
 from .cox_predict import HazardSteps, cumulative_hazard, hazard_steps
 from .cox_residuals import deviance_residuals, martingale_residuals, schoenfeld_residuals, score_residuals
 from .cox_sandwich import score_meat
+from .cox_smooth import schoenfeld_smooth
 from .curve_intervals import ConfType, check_conf_type, survival_interval
 from .ph_test import TRANSFORMS, Transform, ph_statistics, time_scale
 from .riskset import snap
 from .roles import FollowUp
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 RowKind = Literal["martingale", "deviance"]
 TermKind = Literal["score", "schoenfeld", "scaled schoenfeld", "dfbeta"]
@@ -255,6 +259,68 @@ class CoxFit(Shown):
             }
         )
 
+    def hazard_ratio_over_time(
+        self, term: str, *, transform: Transform = "km", df: int = 4, level: float = 0.95
+    ) -> pd.DataFrame:
+        """One term's hazard ratio at times across follow-up: its scaled Schoenfeld residuals, smoothed.
+
+        A level line says that one hazard ratio does for all times; see `ph_test` for the test. Columns are time,
+        estimate, conf_low, conf_high; `transform` is the time scale on which the spline of `df` degrees of freedom lies.
+        """
+        when, residual, scale = self._schoenfeld_of(term, transform)
+        variance = self.naive_covariance[self.terms.index(term), self.terms.index(term)] * len(residual)
+        smooth = schoenfeld_smooth(
+            when, scale, residual, variance, df=_at_least_two(df), level=check_level(level)
+        )
+        return smooth.assign(**{c: np.exp(smooth[c]) for c in ("estimate", "conf_low", "conf_high")})
+
+    def plot_over_time(
+        self,
+        term: str,
+        ax: Axes | None = None,
+        *,
+        transform: Transform = "km",
+        df: int = 4,
+        points: bool = False,
+        time_label: str = "Time",
+    ) -> Axes:
+        """`hazard_ratio_over_time` as a line with its band; `points` adds each event's residual. Returns the Axes."""
+        from ..core.draw.over_time import draw_over_time
+
+        frame = self.hazard_ratio_over_time(term, transform=transform, df=df)
+        when, residual, _ = self._schoenfeld_of(term, transform)
+        with np.errstate(over="ignore"):
+            dots = pd.DataFrame({"time": when, "value": np.exp(residual)}) if points else None
+        title = f"Hazard ratio of {term}"
+        return draw_over_time(frame, ax, title=title, time_label=time_label, null=1.0, log=True, points=dots)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Forest plot of the hazard ratios; takes and returns a matplotlib Axes."""
+        from ..core.draw.forest import draw_forest
+
+        return draw_forest(self._forest(), ax, measure="Hazard ratio")
+
+    def alt_text(self, term: str | None = None) -> str:
+        """The forest plot in words or, of one term, its hazard ratio over time."""
+        from ..core.draw.forest import forest_alt
+        from ..core.draw.over_time import over_time_alt
+
+        if term is None:
+            return forest_alt(self._forest())
+        return over_time_alt(self.hazard_ratio_over_time(term), title=f"Hazard ratio of {term}", null=1.0)
+
+    def _forest(self) -> pd.DataFrame:
+        return self.tidy(exponentiate=True).rename(columns={"term": "label"}).assign(kind="study")
+
+    def _schoenfeld_of(self, term: str, transform: Transform) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Time, scaled Schoenfeld residual and g(time) of each event, for one term: (events,) each."""
+        choose("term", term, self.terms)
+        choose("transform", transform, TRANSFORMS)
+        follow = self.fitted.follow
+        when = follow.time[follow.event]
+        g = time_scale(transform, follow.time, follow.event, follow.entry, when)
+        return when, self.residuals("scaled schoenfeld")[term].to_numpy(dtype=float), g
+
     def _strata_of(self, data: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
         f = self.fitted
         if not f.strata_columns:
@@ -292,6 +358,12 @@ class CoxFit(Shown):
         null = likelihood(f.sample, np.zeros(len(self.terms)))
         meats = score_meat(f.sample, null, f.follow.clusters)
         return _joint(slope(f.sample, null).score, meats[0] if len(meats) == 1 else two_way(*meats))
+
+
+def _at_least_two(df: int) -> int:
+    if int(df) != df or df < 2:
+        raise UsageError("df must be a whole number of 2 or more.")
+    return int(df)
 
 
 def _joint(values: FloatArray, covariance: FloatArray) -> float:

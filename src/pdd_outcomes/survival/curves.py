@@ -139,11 +139,31 @@ class SurvivalCurves(Shown):
     def _repr_html_(self) -> str:
         return frame_html(self.glance(), "Survival curves")
 
-    def plot(self, ax: Axes | None = None, *, risk: bool = False) -> Axes:
-        """The curves on a matplotlib Axes: survival, or the risk ``1 - survival``; returns the Axes."""
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        risk: bool = False,
+        at_risk: Sequence[float] = (),
+        time_label: str = "Time",
+    ) -> Axes:
+        """The curves on a matplotlib Axes: survival, or the risk ``1 - survival``; returns the Axes.
+
+        `at_risk` are times to mark, under which the numbers at risk are written: people and, where they are
+        weighted, the effective number.
+        """
+        from ..core.draw.at_risk import draw_at_risk
         from ..core.draw.curves import draw_curves
 
-        return draw_curves(self._drawing(), ax, y="risk" if risk else "survival")
+        ticks = sorted(at_risk) or None
+        ax = draw_curves(
+            self._drawing(), ax, y="risk" if risk else "survival", time_label=time_label, ticks=ticks
+        )
+        if not ticks:
+            return ax
+        numbers = self.numbers_at_risk(ticks)
+        weighted = bool((abs(numbers["effective"] - numbers["n_rows"]) > 0.5).any())
+        return draw_at_risk(numbers, ax, effective=weighted)
 
     def alt_text(self, *, risk: bool = False) -> str:
         """The picture in words, from the same numbers."""

@@ -162,7 +162,7 @@ def _influence(fit: CoxFit, curves: Sequence[_Censoring]) -> FloatArray:
         to_come = _from_here(hazard * tail.fade)[ahead]
         mean_to_come = _from_here(drawn * tail.fade[:, None])[ahead]
         scale = weight * point.relative * tail.factor
-        place = np.searchsorted(at, sample_time(curve), side="right")
+        place = np.searchsorted(at, curve.follow.time[curve.staying], side="right")
         stays = scale[curve.staying]
         held = np.zeros((len(at) + 1, sample.x.shape[1] + 1))
         np.add.at(held, place, np.column_stack([stays, stays[:, None] * sample.x[curve.staying]]))
@@ -177,12 +177,7 @@ def _influence(fit: CoxFit, curves: Sequence[_Censoring]) -> FloatArray:
     return parts
 
 
-def sample_time(curve: _Censoring) -> FloatArray:
-    """Times at which the rows that stay had their other cause."""
-    return curve.follow.time[curve.staying]
-
-
 def _from_here(increments: FloatArray) -> FloatArray:
     """Sums from each place to the end, with a zero after it: (m + 1,) or (m + 1, p)."""
     turned = np.cumsum(increments[::-1], axis=0)[::-1]
-    return np.concatenate([turned, np.zeros((1, *increments.shape[1:]))])
+    return np.asarray(np.concatenate([turned, np.zeros((1, *increments.shape[1:]))]))

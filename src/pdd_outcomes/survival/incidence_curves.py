@@ -171,7 +171,7 @@ class CumulativeIncidence(Shown):
         if chosen not in self.groups:
             raise UsageError(f"group={group!r} is not one of {list(self.groups)}.")
         table = self.table
-        return table[table["group"] == chosen].reset_index(drop=True)
+        return pd.DataFrame(table[table["group"] == chosen]).reset_index(drop=True)
 
     def _repr_html_(self) -> str:
         return frame_html(self.glance(), "Cumulative incidence")

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ..core.columns import Columns, FloatArray, IntArray, dense_codes
-from ..core.errors import DataError, UsageError
-from ..core.formula import covariate_matrix
+from ..core.columns import FloatArray, IntArray
+from ..core.errors import UsageError, choose
 from ..core.results import Shown, exponentiate, tidy_frame
 from ..core.sandwich import clustered_covariance
-from .influence import area_under, follow_up_limit, rmst_influence
-from .riskset import risk_set
-from .roles import FollowUp, counted, read_follow_up
-from .step_curves import step_estimate
+from .adjusted_curves import stratified_fit
+from .cox_model import se_words
+from .rmst_arms import read_arms
+from .standardised import CoxStandard
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +35,7 @@ class RmstContrast(Shown):
     adjusted : covariates the means are adjusted for
     se_method : which variance it is
     n, events : (g,) people and events to the end of follow-up
+    adjustment : how they are adjusted
     """
 
     groups: tuple[Any, ...]
@@ -43,6 +46,7 @@ class RmstContrast(Shown):
     adjusted: tuple[str, ...]
     n: IntArray
     events: IntArray
+    adjustment: str = ""
 
     def tidy(self, level: float = 0.95) -> pd.DataFrame:
         """Rows keyed by group: "rmst" of each, then "difference" and "ratio" of each later group against the first.
@@ -85,8 +89,70 @@ class RmstContrast(Shown):
                 "events": [int(self.events.sum())],
                 "se_method": [self.se_method],
                 "adjusted": [", ".join(self.adjusted)],
+                "adjustment": [self.adjustment],
             }
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RmstCurve(Shown):
+    """Restricted means of the groups at several horizons.
+
+    Attributes
+    ----------
+    groups : labels in sorted order
+    taus : (k,) horizons
+    means : (k, g); covariance : (k, g, g) of the means at each horizon
+    """
+
+    groups: tuple[Any, ...]
+    taus: FloatArray
+    means: FloatArray
+    covariance: FloatArray = field(repr=False)
+    se_method: str
+    adjusted: tuple[str, ...]
+
+    def tidy(self, level: float = 0.95) -> pd.DataFrame:
+        """A row for each later group and horizon: its mean less the first group's; the horizon is `time`."""
+        parts = []
+        for k in range(1, len(self.groups)):
+            turn = np.zeros(len(self.groups))
+            turn[[0, k]] = (-1.0, 1.0)
+            error = np.sqrt(np.maximum(np.einsum("g,kgh,h->k", turn, self.covariance, turn), 0.0))
+            name = f"{self.groups[k]} - {self.groups[0]}"
+            parts.append(
+                tidy_frame(
+                    ["difference"] * len(self.taus),
+                    self.means @ turn,
+                    error,
+                    level=level,
+                    leading={"group": name, "time": self.taus},
+                )
+            )
+        return pd.concat(parts, ignore_index=True)
+
+    def glance(self) -> pd.DataFrame:
+        """One row: horizons, variance, what was adjusted for."""
+        return pd.DataFrame(
+            {
+                "horizons": [len(self.taus)],
+                "se_method": [self.se_method],
+                "adjusted": [", ".join(self.adjusted)],
+            }
+        )
+
+    def plot(self, ax: Axes | None = None, *, time_label: str = "Horizon") -> Axes:
+        """The difference over the horizon as a line with its band; returns the Axes."""
+        from ..core.draw.over_time import draw_over_time
+
+        title = "Difference in mean event-free time"
+        return draw_over_time(self.tidy(), ax, title=title, time_label=time_label, null=0.0)
+
+    def alt_text(self) -> str:
+        """The picture in words, from the same numbers."""
+        from ..core.draw.over_time import over_time_alt
+
+        return over_time_alt(self.tidy(), title="Difference in mean event-free time", null=0.0)
 
 
 def rmst(
@@ -100,6 +166,9 @@ def rmst(
     weights: str | None = None,
     cluster: str | Sequence[str] | None = None,
     entry: str | None = None,
+    frequency: str | None = None,
+    method: Literal["pseudo-values", "standardised"] = "pseudo-values",
+    population: Any = None,
 ) -> RmstContrast:
     r"""Mean time without the event up to a horizon, by group, and the contrast of groups.
 
@@ -111,17 +180,20 @@ def rmst(
     independent. With weights, clusters or covariates it is the sandwich of the influence values, in
     which a cluster with people of two groups correlates them.
 
-    With `covariates` the means are of people alike in the covariates: pseudo-values (each row's mean plus its
-    influence, within its group) are regressed on group and covariates, and the group means are those at the
-    sample's average covariates.
+    With `covariates` the means are of people alike in the covariates. By "pseudo-values" (each row's mean plus its
+    influence, within its group) these are regressed on group and covariates, and the group means are those at the
+    sample's average covariates. "standardised" averages what a Cox model with a baseline for each group predicts for
+    everyone, or for the `population` of one group: see :func:`~pdd_outcomes.survival.adjusted_curves`.
 
     Parameters
     ----------
-    data, time, event, entry, weights, cluster : as in :func:`~pdd_outcomes.survival.kaplan_meier`
+    data, time, event, entry, weights, cluster, frequency : as in :func:`~pdd_outcomes.survival.kaplan_meier`
     group : name of the column whose values are compared; two or more of them
     tau : horizon, above 0, in the units of `time`. A group's curve supports it to the last observed time; further
         only where the last to be observed all had the event, so that the curve is at 0 from there.
     covariates : names of columns to adjust for, labels as in :func:`~pdd_outcomes.survival.cox`
+    method : of adjusting: "pseudo-values" (default) or "standardised"
+    population : of a standardised mean: the group to whose covariates it refers; None everyone's
 
     Returns
     -------
@@ -140,103 +212,87 @@ def rmst(
     """
     if not np.isfinite(tau) or tau <= 0:
         raise UsageError("tau must be a time above 0, in the units of the time column.")
-    take = Columns(data)
-    follow = read_follow_up(take, time, event, entry=entry, weights=weights, cluster=cluster)
-    codes, labels = take.labels("group", group)
-    extra = None if not covariates else _covariates(take, data, covariates)
-    take.check()
-    follow, (codes,) = counted(follow, codes)
-    present, codes = dense_codes(codes)
-    if len(present) < 2:
-        raise DataError(
-            f"group={group!r} has only one value among the rows that count; there is nothing to compare."
-        )
-    groups = tuple(labels[k] for k in present.tolist())
-    means, greenwood = _areas(follow, codes, groups, tau)
-    if not follow.robust and extra is None:
-        covariance, said = np.diag(greenwood), "Greenwood"
-    else:
-        influence = _influences(follow, codes, len(groups), tau)
-        if extra is not None:
-            means, influence = _adjust(
-                means, influence, follow, codes, extra[follow.row], list(covariates or ())
-            )
-        covariance = clustered_covariance(influence, follow.clusters)
-        said = ("robust", "robust, clustered", "robust, clustered two ways")[len(follow.clusters)]
+    choose("method", method, ["pseudo-values", "standardised"])
+    if population is not None and (method != "standardised" or not covariates):
+        raise UsageError("population is for method='standardised' with covariates.")
+    arms = read_arms(
+        data,
+        time,
+        event,
+        group,
+        covariates=None if method == "standardised" else covariates,
+        weights=weights,
+        cluster=cluster,
+        entry=entry,
+        frequency=frequency,
+    )
+    means, covariance, said = arms.means(tau)
+    if method == "standardised" and covariates:
+        fit, groups, chosen = stratified_fit(
+            data, time, event, group, covariates=covariates, entry=entry, weights=weights, cluster=cluster,
+            frequency=frequency, population=population,
+        )  # fmt: skip
+        follow = fit.fitted.follow
+        standard = CoxStandard(fit, np.where(chosen, follow.weight, 0.0))
+        parts = [standard.restricted_mean(k, tau) for k in range(len(groups))]
+        means = np.concatenate([part.value for part in parts])
+        covariance = clustered_covariance(np.hstack([part.influence for part in parts]), follow.clusters)
+        said = se_words(True, follow.clusters)
     return RmstContrast(
-        groups=groups,
+        groups=arms.groups,
         tau=float(tau),
         means=means,
         covariance=covariance,
         se_method=said,
         adjusted=tuple(covariates or ()),
-        n=np.bincount(codes),
-        events=np.bincount(codes, weights=follow.event).astype(np.int64),
+        n=arms.n,
+        events=arms.events,
+        adjustment=method if covariates else "",
     )
 
 
-def _covariates(take: Columns, data: pd.DataFrame, covariates: Sequence[str]) -> FloatArray:
-    try:
-        return covariate_matrix(data, covariates).values
-    except DataError as bad:
-        for problem in bad.problems:
-            take.problem(problem)
-        return np.zeros((len(data), 0))
+def rmst_over_time(
+    data: pd.DataFrame,
+    time: str,
+    event: str,
+    group: str,
+    *,
+    taus: Sequence[float],
+    covariates: Sequence[str] | None = None,
+    weights: str | None = None,
+    cluster: str | Sequence[str] | None = None,
+    entry: str | None = None,
+    frequency: str | None = None,
+) -> RmstCurve:
+    """Difference of restricted means at every one of several horizons: how it builds up over follow-up.
 
+    Parameters
+    ----------
+    taus : horizons above 0, in the units of `time`; the rest as in :func:`rmst`, covariates by pseudo-values
 
-def _areas(
-    follow: FollowUp, codes: IntArray, groups: tuple[Any, ...], tau: float
-) -> tuple[FloatArray, FloatArray]:
-    """Each group's restricted mean and its Greenwood variance, (g,) both; a horizon out of reach is a DataError."""
-    risk = risk_set(follow.time, follow.event, follow.entry, codes)
-    step = step_estimate(risk, follow.weight)
-    limit = follow_up_limit(risk, step)
-    if (tau > limit).any():
-        short = [str(group) for group, end in zip(groups, limit) if tau > end]
-        raise DataError(
-            f"tau={tau:g} is after the last time at which group {short} is under observation. "
-            f"The largest tau that every group supports is {limit.min():g}."
-        )
-    means, variances = np.empty(len(groups)), np.empty(len(groups))
-    for k in range(len(groups)):
-        means[k], after = area_under(risk, step, tau, k)
-        variances[k] = (after**2 * step.drift[risk.first[k] : risk.first[k + 1]]).sum()
-    return means, variances
+    Returns
+    -------
+    RmstCurve
+        `.tidy()`, `.plot()`. Intervals are pointwise: a horizon picked for its difference has not the coverage it says.
 
-
-def _influences(follow: FollowUp, codes: IntArray, groups: int, tau: float) -> FloatArray:
-    """Influence of every row on every group's mean (n, g): 0 on other groups' than its own."""
-    influence = np.zeros((len(codes), groups))
-    for k in range(groups):
-        member = codes == k
-        part = follow.among(member)
-        influence[member, k] = rmst_influence(part.time, part.event, part.weight, tau, part.entry)[1]
-    return influence
-
-
-def _adjust(
-    means: FloatArray,
-    influence: FloatArray,
-    follow: FollowUp,
-    codes: IntArray,
-    extra: FloatArray,
-    names: Sequence[str],
-) -> tuple[FloatArray, FloatArray]:
-    """Group means at the average covariates, and each row's influence on them: (g,) and (n, g).
-
-    Least squares of pseudo-values. The total of a group's weights stands for its n in the pseudo-value of one row.
+    References
+    ----------
+    Zhao et al. (2016) Biometrics 72:215-221.
     """
-    weight = follow.weight
-    member = (codes[:, None] == np.arange(len(means))).astype(float)
-    total = weight @ member
-    pseudo = means[codes] + total[codes] * influence.sum(axis=1) / weight
-    centred = extra - np.average(extra, axis=0, weights=weight)
-    design = np.column_stack([member, centred])
-    gram = design.T @ (design * weight[:, None])
-    scale = np.sqrt(np.diag(gram))
-    if (scale == 0).any() or np.linalg.cond(gram / np.outer(scale, scale)) > 1e12:
-        raise DataError(f"covariates={list(names)} are constant, or collinear with each other or the groups.")
-    coefficients = np.linalg.solve(gram, design.T @ (weight * pseudo))
-    residual = pseudo - design @ coefficients
-    parts = (design * (weight * residual)[:, None]) @ np.linalg.inv(gram)
-    return coefficients[: len(means)], parts[:, : len(means)]
+    horizons = np.unique(np.asarray(taus, float))
+    if not len(horizons) or not np.isfinite(horizons).all() or (horizons <= 0).any():
+        raise UsageError("taus must hold times above 0, in the units of the time column.")
+    arms = read_arms(
+        data, time, event, group, covariates=covariates, weights=weights, cluster=cluster, entry=entry,
+        frequency=frequency,
+    )  # fmt: skip
+    arms.means(float(horizons[-1]))  # the longest first: a horizon out of reach is named before any work
+    found = [arms.means(tau) for tau in horizons.tolist()]
+    return RmstCurve(
+        groups=arms.groups,
+        taus=horizons,
+        means=np.stack([f[0] for f in found]),
+        covariance=np.stack([f[1] for f in found]),
+        se_method=found[0][2],
+        adjusted=tuple(covariates or ()),
+    )
