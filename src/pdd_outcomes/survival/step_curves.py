@@ -120,14 +120,23 @@ def _kaplan_meier_terms(
 
 
 def robust_variance(
-    risk: RiskSet, weight: FloatArray, clusters: Sequence[IntArray], jump: FloatArray, drift: FloatArray
+    risk: RiskSet,
+    weight: FloatArray,
+    clusters: Sequence[IntArray],
+    jump: FloatArray,
+    drift: FloatArray,
+    *,
+    event: FloatArray | None = None,
 ) -> FloatArray:
-    """Sum over clusters of the squared influence totals at every cell (m,); two clusters as V1 + V2 - V12."""
+    """Sum over clusters of the squared influence totals at every cell (m,); two clusters as V1 + V2 - V12.
+
+    `event` (n,) is how many events each row ends in, where it can be more than one.
+    """
     codes = [cluster_codes(c) for c in clusters] or [np.arange(len(weight))]
     if len(codes) == 2:
         codes.append(cluster_codes(*codes))
     entering, leaving = risk.entering_rows(), risk.leaving_rows()
-    event = risk.event.astype(float)
+    event = risk.event.astype(float) if event is None else event
     parts = []
     for code in codes:
         part = np.zeros(len(risk.time))
