@@ -9,16 +9,27 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..core.columns import FloatArray
-from ..core.errors import UsageError
+from ..core.columns import FloatArray, IntArray
+from ..core.errors import UsageError, choose
 from ..core.results import Shown, check_level, frame_html
-from .curve_intervals import ConfType, curve_quantile, survival_interval
+from .bands import equal_precision_value, hall_wellner_value, multiplier_value
+from .curve_intervals import ConfType, curve_quantile, spread_interval, survival_interval
+from .influence import km_influence
 from .riskset import snap
+from .roles import FollowUp
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TABLE = ["group", "time", "n_risk", "n_event", "n_censor", "estimate", "std_error", "conf_low", "conf_high"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurveRows:
+    """The rows behind robust errors: follow-up and group code (n,)."""
+
+    follow: FollowUp
+    codes: IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +54,7 @@ class SurvivalCurves(Shown):
     conf_type: ConfType
     level: float
     cells: pd.DataFrame = field(repr=False)
+    rows: CurveRows | None = field(default=None, repr=False)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -135,6 +147,82 @@ class SurvivalCurves(Shown):
                 first, last = (curve_quantile(time, limit, share) for limit in (low, high))
                 rows.append((group, share, curve_quantile(time, curve, share), first, last))
         return pd.DataFrame(rows, columns=["group", "p", "estimate", "conf_low", "conf_high"])
+
+    def bands(
+        self,
+        *,
+        level: float | None = None,
+        method: Literal["equal-precision", "hall-wellner"] = "equal-precision",
+        span: tuple[float, float] | None = None,
+        draws: int = 2000,
+        rng: np.random.Generator | None = None,
+    ) -> pd.DataFrame:
+        """Simultaneous bands: the whole curve lies inside with probability `level`, over the times of `span`.
+
+        Parameters
+        ----------
+        method : "equal-precision" (Nair), pointwise intervals with a larger critical value; "hall-wellner", wider at the
+            start and narrower at the end
+        span : first and last time, by default those of the first event and the last event that leaves someone
+        draws, rng : where the curve is weighted or clustered the critical value is drawn (Lin, Fleming and Wei's
+            multipliers), for which a Generator is needed; only equal precision then
+
+        Returns
+        -------
+        DataFrame with group, time, estimate, band_low, band_high, critical_value; a row for each time of an event in the span
+        """
+        choose("method", method, ["equal-precision", "hall-wellner"])
+        if self.quantity != "survival":
+            raise UsageError("Bands are of survival. Ask kaplan_meier for them.")
+        if self.rows is not None and (method != "equal-precision" or rng is None):
+            raise UsageError(
+                "Bands of a weighted or clustered curve are drawn: method='equal-precision' with rng=, such as "
+                "numpy.random.default_rng(1)."
+            )
+        wanted = self.level if level is None else check_level(level)
+        parts = []
+        for code, (group, cells) in enumerate(self._by_group()):
+            inside = cells[(cells["n_event"] > 0) & (cells["estimate"] > 0)]
+            if span is not None:
+                inside = inside[inside["time"].between(*span)]
+            if not len(inside):
+                raise UsageError(
+                    f"Group {group!r} has no event in the span that leaves someone, so it has no band."
+                )
+            spread, value = self._band_spread(inside, code, method, wanted, draws, rng)
+            low, high = spread_interval(_array(inside, "estimate"), spread, self.conf_type)
+            frame = inside[["time", "estimate"]].assign(band_low=low, band_high=high, critical_value=value)
+            frame.insert(0, "group", group)
+            parts.append(frame)
+        return pd.concat(parts, ignore_index=True)
+
+    def _band_spread(
+        self,
+        inside: pd.DataFrame,
+        code: int,
+        method: str,
+        level: float,
+        draws: int,
+        rng: np.random.Generator | None,
+    ) -> tuple[FloatArray, float]:
+        """Half-widths of log survival (k,) at the times of a band, and the critical value."""
+        relative = _array(inside, "std_error") / _array(inside, "estimate")
+        if self.rows is not None:
+            assert rng is not None
+            rows = self.rows.follow.among(self.rows.codes == code)
+            at = _array(inside, "time")
+            at = at[np.unique(np.linspace(0, len(at) - 1, 400).round().astype(int))]
+            influence = km_influence(rows.time, rows.event, rows.weight, at, rows.entry)[1]
+            value = multiplier_value(influence, rows.clusters, level, draws, rng)
+            return value * relative, value
+        n = float(self.cells.loc[self.cells["code"] == code, "rows_left"].sum())
+        share = n * relative**2 / (1 + n * relative**2)
+        low, high = float(share[0]), float(max(share[-1], share[0] * (1 + 1e-6)))
+        if method == "equal-precision":
+            value = equal_precision_value(low, high, level)
+            return value * relative, value
+        value = hall_wellner_value(low, high, level)
+        return value * (1 + n * relative**2) / np.sqrt(n), value
 
     def _repr_html_(self) -> str:
         return frame_html(self.glance(), "Survival curves")

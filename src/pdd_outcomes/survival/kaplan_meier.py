@@ -12,7 +12,7 @@ from ..core.columns import Columns, dense_codes
 from ..core.errors import choose
 from ..core.results import check_level
 from .curve_intervals import ConfType, check_conf_type
-from .curves import SurvivalCurves
+from .curves import CurveRows, SurvivalCurves
 from .riskset import RiskSet, Tally, risk_set
 from .roles import FollowUp, counted, read_follow_up
 from .step_curves import Estimator, StepEstimate, step_estimate
@@ -47,7 +47,7 @@ def kaplan_meier(
     entry : name of the start of follow-up; who enters at a time is not yet at risk at it
     weights : name of analysis weights, on any scale; a row of weight 0 does not count
     cluster : name of what rows belong together by, such as the matched set; or a list of two
-    conf_type : "log-log" (default), "log" or "plain"; see `curve_intervals.survival_interval`
+    conf_type : "log-log" (default), "log", "plain", "arcsine" or "logit"; see `curve_intervals.survival_interval`
     level : of the intervals
     frequency : name of whole numbers, each row's number of cases: the same as so many rows
 
@@ -163,6 +163,7 @@ def _curves(
         se_method=_se_words(follow, estimator),
         conf_type=scale,
         level=level,
+        rows=CurveRows(follow, codes) if follow.robust else None,
         cells=_cells(risk, follow, step, tallies, groups, estimator == "kaplan-meier"),
     )
 

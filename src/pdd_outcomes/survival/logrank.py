@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from ..core.columns import Columns, FloatArray, IntArray, dense_codes
-from ..core.errors import DataError, UsageError
+from ..core.errors import DataError, UsageError, choose
 from ..core.results import HypothesisTest, chi_square_test
 from ..core.sandwich import clustered_covariance
 from .riskset import RiskSet, risk_set, running_sum
 from .roles import counted, read_follow_up
 from .step_curves import survival_product
+
+Weighting = Literal["fleming-harrington", "gehan", "tarone-ware", "peto"]
+WEIGHTINGS: tuple[str, ...] = ("fleming-harrington", "gehan", "tarone-ware", "peto")
 
 
 def logrank(
@@ -28,6 +33,9 @@ def logrank(
     weights: str | None = None,
     entry: str | None = None,
     cluster: str | Sequence[str] | None = None,
+    weighting: Weighting = "fleming-harrington",
+    trend: bool | Sequence[float] = False,
+    frequency: str | None = None,
 ) -> HypothesisTest:
     r"""Test that the hazard of the event is the same in every group.
 
@@ -44,10 +52,14 @@ def logrank(
 
     Parameters
     ----------
-    data, time, event, entry, weights, cluster : as in :func:`~pdd_outcomes.survival.kaplan_meier`
+    data, time, event, entry, weights, cluster, frequency : as in :func:`~pdd_outcomes.survival.kaplan_meier`
     group : name of the column whose values are compared; two or more of them
     strata : name, or names, of columns within whose values the groups are compared
-    rho, gamma : 0 or more
+    rho, gamma : 0 or more, of Fleming and Harrington's family
+    weighting : "fleming-harrington" (default, with `rho` and `gamma`); "gehan", the number at risk; "tarone-ware", its
+        square root; or "peto", Peto and Peto's survival :math:`\prod_{t_j \le t}\{1 - D_j/(N_j + 1)\}`. Gehan's weight
+        depends on censoring, so that two studies of the same hazards differ.
+    trend : True to test along groups in sorted order, scored 1, 2, ...; or their scores. One degree of freedom.
 
     Returns
     -------
@@ -59,13 +71,19 @@ def logrank(
     References
     ----------
     Mantel (1966) Cancer Chemotherapy Reports 50:163-170. Harrington and Fleming (1982) Biometrika 69:553-566.
-    Lin and Wei (1989) JASA 84:1074-1078; Xie and Liu (2005) Statistics in Medicine 24:3089-3110.
+    Tarone and Ware (1977) Biometrika 64:156-160. Klein and Moeschberger (2003) sections 7.3 and 7.4, for the family
+    and the trend. Lin and Wei (1989) JASA 84:1074-1078; Xie and Liu (2005) Statistics in Medicine 24:3089-3110.
     """
+    choose("weighting", weighting, WEIGHTINGS)
     for name, value in (("rho", rho), ("gamma", gamma)):
         if not np.isfinite(value) or value < 0:
             raise UsageError(f"{name} must be 0 or more.")
+        if value and weighting != "fleming-harrington":
+            raise UsageError(f"{name} is for weighting='fleming-harrington'. Leave it out.")
     take = Columns(data)
-    follow = read_follow_up(take, time, event, entry=entry, weights=weights, cluster=cluster)
+    follow = read_follow_up(
+        take, time, event, entry=entry, weights=weights, cluster=cluster, frequency=frequency
+    )
     codes, labels = take.labels("group", group)
     layers = take.crossed("strata", strata or [])[0]
     take.check()
@@ -77,8 +95,9 @@ def logrank(
         )
     if not follow.event.any():
         raise DataError(f"event={event!r} has no row equal to 1, so hazards cannot be compared.")
+    scores = _trend_scores(trend, len(present))
     risk = risk_set(follow.time, follow.event, follow.entry, dense_codes(layers)[1])
-    table = _GroupTable(risk, follow.weight, codes, len(present), rho, gamma)
+    table = _GroupTable(risk, follow.weight, codes, len(present), Family(weighting, rho, gamma))
     variance = (
         table.robust_variance(follow.weight, codes, follow.clusters)
         if follow.robust
@@ -94,25 +113,47 @@ def logrank(
     )
     for k, label in enumerate(detail["group"]):
         detail[f"variance[{label}]"] = variance[:, k]
-    statistic, df = quadratic_form(table.observed - table.expected, variance, table.expected)
-    return chi_square_test([group], statistic, df, _name(rho, gamma, follow.robust, strata), detail)
+    difference = table.observed - table.expected
+    if scores is None:
+        statistic, df = quadratic_form(difference, variance, table.expected)
+    else:
+        statistic, df = trend_form(difference, variance, scores)
+    words = _name(Family(weighting, rho, gamma), follow.robust, bool(strata), scores is not None)
+    return chi_square_test([group], statistic, df, words, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What a weighted log-rank test weighs each time by."""
+
+    weighting: Weighting
+    rho: float
+    gamma: float
+
+    def factor(self, n: FloatArray, d: FloatArray, first: IntArray) -> FloatArray:
+        """The weight of each cell (m,), from (weighted) numbers at risk and events, all groups of a stratum together."""
+        if self.weighting == "gehan":
+            return n
+        if self.weighting == "tarone-ware":
+            return np.sqrt(n)
+        if self.weighting == "peto":
+            return survival_product(d / (n + 1), first)
+        after = survival_product(np.minimum(d / n, 1.0), first)
+        before = np.concatenate([[1.0], after[:-1]])
+        before[first[:-1][np.diff(first) > 0]] = 1.0
+        return np.asarray(before**self.rho * (1.0 - before) ** self.gamma)
 
 
 class _GroupTable:
     """Deaths and risk sets by cell and group (m, g), and what the family weighs each cell by (m,)."""
 
-    def __init__(
-        self, risk: RiskSet, weight: FloatArray, codes: IntArray, groups: int, rho: float, gamma: float
-    ) -> None:
+    def __init__(self, risk: RiskSet, weight: FloatArray, codes: IntArray, groups: int, family: Family) -> None:
         self.risk = risk
         self.at_risk, self.deaths = risk.tally_by(weight, codes, groups)
         self.n, self.d = self.at_risk.sum(axis=1), self.deaths.sum(axis=1)
-        hazard = np.minimum(self.d / self.n, 1.0)
-        after = survival_product(hazard, risk.first)
-        before = np.concatenate([[1.0], after[:-1]])
-        before[risk.first[:-1][np.diff(risk.first) > 0]] = 1.0
         self.share = self.at_risk / self.n[:, None]
-        self.factor = before**rho * (1.0 - before) ** gamma
+        people = weight.mean()  # so that a number at risk is in people, whatever the scale of the weights
+        self.factor = family.factor(self.n / people, self.d / people, risk.first)
         self.observed: FloatArray = self.factor @ self.deaths
         self.expected: FloatArray = (self.factor * self.d) @ self.share
 
@@ -150,7 +191,32 @@ def quadratic_form(difference: FloatArray, variance: FloatArray, expected: Float
     return float(difference[used] @ np.linalg.solve(block, difference[used])), len(used)
 
 
-def _name(rho: float, gamma: float, robust: bool, strata: str | Sequence[str] | None) -> str:
-    family = "Log-rank" if rho == 0 and gamma == 0 else f"Fleming-Harrington G({rho:g}, {gamma:g})"
-    within = ", stratified" if strata else ""
-    return f"{family} test{within}" + (" (robust variance)" if robust else "")
+def trend_form(difference: FloatArray, variance: FloatArray, scores: FloatArray) -> tuple[float, int]:
+    """Chi-square of the differences along the scores (g,) of ordered groups, on one degree of freedom."""
+    spread = float(scores @ variance @ scores)
+    if spread <= 1e-12 * float(np.abs(scores) @ np.abs(variance) @ np.abs(scores)):
+        raise DataError("No two groups with different scores are at risk together when an event happens.")
+    return float((scores @ difference) ** 2 / spread), 1
+
+
+def _trend_scores(trend: bool | Sequence[float], groups: int) -> FloatArray | None:
+    if isinstance(trend, bool):
+        return np.arange(1.0, groups + 1) if trend else None
+    scores = np.asarray(trend, float)
+    if scores.shape != (groups,) or not np.isfinite(scores).all() or len(np.unique(scores)) < 2:
+        raise UsageError(
+            f"trend must be True, or {groups} scores that are not all equal, one for each group in sorted order."
+        )
+    return scores
+
+
+def _name(family: Family, robust: bool, stratified: bool, trend: bool) -> str:
+    if family.weighting == "fleming-harrington":
+        level = family.rho == 0 and family.gamma == 0
+        said = "Log-rank" if level else f"Fleming-Harrington G({family.rho:g}, {family.gamma:g})"
+    else:
+        said = {"gehan": "Gehan-Breslow", "tarone-ware": "Tarone-Ware", "peto": "Peto-Peto"}[family.weighting]
+    return (
+        f"{said} test" + (" for trend" if trend else "") + (", stratified" if stratified else "")
+        + (" (robust variance)" if robust else "")
+    )  # fmt: skip
