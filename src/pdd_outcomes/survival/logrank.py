@@ -103,16 +103,7 @@ def logrank(
         if follow.robust
         else table.hypergeometric_variance()
     )
-    detail = pd.DataFrame(
-        {
-            "group": [labels[k] for k in present.tolist()],
-            "n": np.bincount(codes),
-            "observed": table.observed,
-            "expected": table.expected,
-        }
-    )
-    for k, label in enumerate(detail["group"]):
-        detail[f"variance[{label}]"] = variance[:, k]
+    detail = _detail([labels[k] for k in present.tolist()], np.bincount(codes), table, variance)
     difference = table.observed - table.expected
     if scores is None:
         statistic, df = quadratic_form(difference, variance, table.expected)
@@ -120,6 +111,12 @@ def logrank(
         statistic, df = trend_form(difference, variance, scores)
     words = _name(Family(weighting, rho, gamma), follow.robust, bool(strata), scores is not None)
     return chi_square_test([group], statistic, df, words, detail)
+
+
+def _detail(groups: Sequence[object], n: IntArray, table: _GroupTable, variance: FloatArray) -> pd.DataFrame:
+    """A row a group: rows, observed, expected, and its row of the variance."""
+    frame = pd.DataFrame({"group": groups, "n": n, "observed": table.observed, "expected": table.expected})
+    return frame.assign(**{f"variance[{label}]": variance[:, k] for k, label in enumerate(groups)})
 
 
 @dataclass(frozen=True, slots=True)
