@@ -20,7 +20,7 @@ def same(found: object, wanted: object, tolerance: float = ROUNDING) -> None:
     np.testing.assert_allclose(np.asarray(found, float).ravel(), wanted, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("module", ["kaplan_meier", "cox"])
+@pytest.mark.parametrize("module", ["kaplan_meier", "cox", "competing", "recurrent", "parametric"])
 def test_the_examples_in_the_documentation_are_right(module: str) -> None:
     done = doctest.testmod(importlib.import_module(f"pdd_outcomes.survival.{module}"))
     assert done.attempted > 0

@@ -185,7 +185,9 @@ class CumulativeIncidence(Shown):
 
     def _limits(self, rows: pd.DataFrame, level: float) -> pd.DataFrame:
         value, error = rows["estimate"].to_numpy(float), rows["std_error"].to_numpy(float)
-        low, high = survival_interval(value, error, self.conf_type, level)
+        # where everyone has had the event there is no interval, as where a survival curve has reached 0
+        inside = np.where(value < 1 - 1e-12, value, np.nan)
+        low, high = survival_interval(inside, error, self.conf_type, level)
         nothing = value == 0
         return rows.assign(conf_low=np.where(nothing, 0.0, low), conf_high=np.where(nothing, 0.0, high))
 
