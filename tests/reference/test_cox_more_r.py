@@ -133,3 +133,30 @@ def test_a_trend_over_ordered_groups(people: pd.DataFrame) -> None:
     agrees(test.statistic, [30.264266198998])
     assert test.df.tolist() == [1]
     assert test.name == "Log-rank test for trend"
+
+
+def test_more_residuals_and_a_baseline_with_its_limits(people: pd.DataFrame) -> None:
+    # f <- coxph(Surv(durat,event)~workprg+priors, d); residuals(f,'dfbetas')[1:2,], residuals(f,'partial')[1:2,]
+    fit = cox(people, "durat", "event", covariates=["workprg", "priors"])
+    agrees(
+        fit.residuals("dfbetas")[:2],
+        figures("-0.0203627603596 0.0105647423967 -0.0205082290084 0.0106363523724"),
+    )
+    agrees(
+        fit.residuals("partial")[:2],
+        figures("-0.429478299511 -0.524553006144 -0.432765068865 -0.527839775498"),
+    )
+    agrees((fit.residuals("partial") ** 2).sum(), figures("559.63779729 602.07962624"))
+    agrees(fit.residuals("cox-snell"), people["event"] - fit.residuals("martingale"))
+    # summary(survfit(f, newdata=data.frame(workprg=0, priors=0)), times=c(12,36,60)): surv, lower, upper
+    base = fit.baseline().set_index("time").loc[[12, 36, 60]]
+    agrees(base["survival"], figures("0.884888835293 0.727898632327 0.664439934988"))
+    agrees(base["conf_low"], figures("0.866756816035 0.698686680623 0.632047785912"))
+    agrees(base["conf_high"], figures("0.903400165237 0.758331929944 0.698492166332"))
+
+
+def test_a_cause_specific_hazard_ratio(people: pd.DataFrame) -> None:
+    # coxph(Surv(durat, ended==2)~workprg+priors, d) with ended <- event * (1 + drugs)
+    ended = people.assign(ended=people["event"] * (1 + people["drugs"]))
+    fit = cox(ended, "durat", "ended", cause=2, covariates=["workprg", "priors"])
+    agrees(fit.coefficients, figures("0.00696418305515 0.08246122240880"))

@@ -61,6 +61,9 @@ class Columns:
         self, role: str, column: str, *, minimum: float | None = None, above: float | None = None
     ) -> FloatArray:
         """A finite number for every row; at least `minimum`, more than `above`."""
+        good = self._good_numbers(column, minimum, above)
+        if good is not None:
+            return good
         series = self._present(role, column)
         if series is None:
             return np.zeros(len(self._data))
@@ -86,6 +89,23 @@ class Columns:
             )
         return values
 
+    def _good_numbers(self, column: object, minimum: float | None, above: float | None) -> FloatArray | None:
+        """The column where its ends show that nothing is wrong with it; None where it has to be looked at."""
+        if not isinstance(column, str) or column not in self._data.columns or not len(self._data):
+            return None
+        series = self._data[column]
+        if not (isinstance(series.dtype, np.dtype) and series.dtype.kind in "iuf"):
+            return None
+        values = series.to_numpy()
+        low, high = values.min(), values.max()  # a missing value makes both NaN, of which no comparison is true
+        right = (
+            low > -np.inf
+            and high < np.inf
+            and (minimum is None or low >= minimum)
+            and (above is None or low > above)
+        )
+        return values.astype(float) if right else None
+
     def binary(self, role: str, column: str, *, both: bool = True) -> BoolArray:
         """True/False or 1/0 for every row; with `both`, each value must occur."""
         series = self._present(role, column)
@@ -96,7 +116,8 @@ class Columns:
         values = series.to_numpy() if whole else self._as_float(role, column, series)
         if values is None:
             return placeholder
-        wrong = (values != 0) & (values != 1)
+        small = values.dtype.kind in "bui" and len(values) and values.min() >= 0 and values.max() <= 1
+        wrong = np.zeros(0, bool) if small else (values != 0) & (values != 1)
         self._rows(role, column, wrong, "is neither 0 nor 1", "Recode it to 0/1 or True/False.")
         answer: BoolArray = values == 1
         if both and not wrong.any() and len(values):

@@ -8,14 +8,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ..core.columns import Columns, IntArray, dense_codes
+from ..core.columns import Columns, IntArray
 from ..core.errors import DataError, UsageError, choose
 from ..core.results import check_level
 from .curve_intervals import ConfType, check_conf_type
 from .incidence_curves import CumulativeIncidence, IncidenceSample
 from .incidence_steps import aalen_variance, incidence, incidence_steps, jackknife_variance
 from .riskset import risk_set
-from .roles import FollowUp, counted, read_follow_up
+from .roles import FollowUp, counted, groups_present, read_follow_up
 
 Variance = Literal["aalen", "robust"]
 
@@ -92,14 +92,15 @@ def cumulative_incidence(
     )
     codes, labels = (np.zeros(len(data), np.int64), ["all"]) if group is None else take.labels("group", group)
     take.check()
+    given = codes
     follow, (codes, cause) = counted(follow, codes, cause)
-    present, codes = dense_codes(codes)
+    groups, codes = groups_present(codes, labels, given)
     known = tuple(sorted(causes)) if causes is not None else tuple(np.unique(cause[cause > 0]).tolist())
     if not known:
         raise DataError(f"event={event!r} is 0 in every row that counts, so no cause has an incidence.")
     robust = follow.robust or variance == "robust"
     return CumulativeIncidence(
-        groups=tuple(labels[k] for k in present.tolist()),
+        groups=groups,
         causes=known,
         se_method=_se_words(follow, robust),
         conf_type=scale,

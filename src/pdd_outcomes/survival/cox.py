@@ -31,6 +31,7 @@ def cox(
     cluster: str | Sequence[str] | None = None,
     robust: bool | None = None,
     ties: Literal["efron", "breslow"] = "efron",
+    cause: int | None = None,
     frequency: str | None = None,
     offset: str | None = None,
     ridge: float = 0.0,
@@ -56,6 +57,8 @@ def cox(
     robust : whether the variance is the sandwich; by default where there are weights or clusters
     ties : "efron" (default), whose `d` tied events each leave a share of the risk set to the next, or "breslow".
         A weight of 2 is the same as the row twice under "breslow" only: Efron's rule counts rows as ties.
+    cause : where `event` holds 0 (censored) and codes of causes 1..k, the one whose hazard is modelled: a cause-specific
+        hazard ratio, other causes censoring it. It says nothing of how many have the event: see `fine_gray`.
     frequency : name of whole numbers, each row's number of cases: the same as so many rows, under either rule
     offset : name of a part of the log hazard that is known
     ridge : penalty :math:`\tfrac{\theta}{2}\sum_k (s_k\beta_k)^2` taken off the log likelihood, with :math:`s_k` the
@@ -101,7 +104,7 @@ def cox(
         raise UsageError("ridge must be 0 or more.")
     take = Columns(data)
     follow = read_follow_up(
-        take, time, event, entry=entry, weights=weights, cluster=cluster, frequency=frequency
+        take, time, event, entry=entry, weights=weights, cluster=cluster, frequency=frequency, cause=cause
     )
     layers, labels = take.crossed("strata", strata)
     known = None if offset is None else take.number("offset", offset)
@@ -112,7 +115,7 @@ def cox(
     changes = check_interactions(time_interactions, found.terms)
     follow, (layers,) = counted(follow, layers)
     if not follow.event.any():
-        raise DataError(f"event={event!r} has no row equal to 1, so no hazard can be estimated.")
+        raise DataError(f"event={event!r} has no row equal to {cause or 1}, so no hazard can be estimated.")
     present, layers = dense_codes(layers)
     predictors = predictor_rows(found, follow.row, len(data))
     sandwiched = follow.robust if robust is None else robust

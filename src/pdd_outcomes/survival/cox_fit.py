@@ -30,9 +30,11 @@ from .roles import FollowUp
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-RowKind = Literal["martingale", "deviance"]
-TermKind = Literal["score", "schoenfeld", "scaled schoenfeld", "dfbeta"]
-KINDS: tuple[str, ...] = ("martingale", "deviance", "score", "schoenfeld", "scaled schoenfeld", "dfbeta")
+RowKind = Literal["martingale", "deviance", "cox-snell"]
+TermKind = Literal["score", "schoenfeld", "scaled schoenfeld", "dfbeta", "dfbetas", "partial"]
+_BY_ROW: tuple[str, ...] = ("martingale", "deviance", "cox-snell")
+_BY_TERM: tuple[str, ...] = ("score", "schoenfeld", "scaled schoenfeld", "dfbeta", "dfbetas", "partial")
+KINDS = _BY_ROW + _BY_TERM
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,19 +164,32 @@ class CoxFit(Shown):
 
         Parameters
         ----------
-        kind : "martingale", "deviance" (a Series), "score", "schoenfeld", "scaled schoenfeld", "dfbeta" (a DataFrame, a
-            column a term). Only dfbeta carries the weights: its rows are what each adds to the coefficients'
-            error, and the sum of squares over clusters is the robust covariance.
+        kind : "martingale", "deviance", "cox-snell" (a Series); "score", "schoenfeld", "scaled schoenfeld", "dfbeta",
+            "dfbetas", "partial" (a DataFrame, a column a term). Only dfbeta and dfbetas carry the weights: dfbeta's rows
+            are what each adds to the coefficients' error, and their sum of squares over clusters is the robust
+            covariance; dfbetas are in model standard errors. "cox-snell" is the cumulative hazard each row met;
+            "partial" the martingale residual plus the term's own part of the linear predictor, centred unless 0/1 (as in R).
         """
         choose("kind", kind, KINDS)
         f = self.fitted
-        if kind in ("martingale", "deviance"):
-            find = martingale_residuals if kind == "martingale" else deviance_residuals
-            return pd.Series(find(f.sample, f.point), index=f.follow.row, name=kind)
+        if kind in _BY_ROW:
+            if kind == "deviance":
+                found = deviance_residuals(f.sample, f.point)
+            else:
+                found = martingale_residuals(f.sample, f.point)
+                found = f.follow.event - found if kind == "cox-snell" else found
+            return pd.Series(found, index=f.follow.row, name=kind)
         rows = f.follow.row
-        if kind in ("score", "dfbeta"):
+        if kind in ("score", "dfbeta", "dfbetas"):
             values = score_residuals(f.sample, f.point)
-            values = self._dfbeta(values) if kind == "dfbeta" else values * f.scale
+            values = values * f.scale if kind == "score" else self._dfbeta(values)
+            if kind == "dfbetas":
+                values = values / np.sqrt(np.diag(self.naive_covariance))
+        elif kind == "partial":
+            raw = f.sample.x * f.scale + f.mean
+            plain = np.isin(np.round(raw, 9), (-1.0, 0.0, 1.0)).all(axis=0)
+            own = np.where(plain, raw, raw - f.mean) * self.coefficients
+            values = own + martingale_residuals(f.sample, f.point)[:, None]
         else:
             rows = rows[f.follow.event]
             values = schoenfeld_residuals(f.sample, f.point) * f.scale
@@ -182,12 +197,15 @@ class CoxFit(Shown):
                 values = values @ self.naive_covariance * len(values) + self.coefficients
         return pd.DataFrame(values, index=rows, columns=list(self.terms))
 
-    def baseline(self, *, centered: bool = False) -> pd.DataFrame:
+    def baseline(
+        self, *, centered: bool = False, level: float = 0.95, conf_type: ConfType = "log"
+    ) -> pd.DataFrame:
         """Cumulative hazard and survival where every covariate is 0, or with `centered` at its mean.
 
         A row for every time at which someone's follow-up ends, by stratum: stratum, time,
-        cumulative_hazard, std_error (of the hazard), survival.
+        cumulative_hazard, std_error (of the hazard), survival, conf_low, conf_high (of survival).
         """
+        conf_type, level = check_conf_type(conf_type), check_level(level)
         f = self.fitted
         z = np.zeros(len(self.terms)) if centered else -f.mean / f.scale
         parts = []
@@ -197,6 +215,8 @@ class CoxFit(Shown):
             steps = self._steps(k)
             times = np.unique(snap(f.follow.time[order[edges[k] : edges[k + 1]]], steps.time))
             value, error = self._hazard(steps, z[None, :], times)
+            survival = np.exp(-value[0])
+            low, high = survival_interval(survival, survival * error[0], conf_type, level)
             parts.append(
                 pd.DataFrame(
                     {
@@ -204,7 +224,9 @@ class CoxFit(Shown):
                         "time": times,
                         "cumulative_hazard": value[0],
                         "std_error": error[0],
-                        "survival": np.exp(-value[0]),
+                        "survival": survival,
+                        "conf_low": low,
+                        "conf_high": high,
                     }
                 )
             )

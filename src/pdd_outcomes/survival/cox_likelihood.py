@@ -221,7 +221,7 @@ def expected_events(sample: Sample, point: Point, cell_weight: FloatArray | None
     h, own = point.terms[:, 1], point.terms[:, 2]
     if cell_weight is not None:
         h, own = h * cell_weight, own * cell_weight
-    met = sample.risk.over(h)
+    met = sample.risk.over(h)  # a new array, worked on in place: a million people are held few times over
     for tail in sample.tails:
         met += tail.factor * tail.over(sample.risk, h[:, None])[:, 0]
     if len(sample.tied):
@@ -238,7 +238,8 @@ def information(sample: Sample, point: Point, cell_weight: FloatArray | None = N
     :math:`X^\top\mathrm{diag}(v)X` less products of the cell sums, so that no cell has a matrix of
     its own. The cell weights serve the test of proportional hazards.
     """
-    v = sample.weight * expected_events(sample, point, cell_weight)
+    v = expected_events(sample, point, cell_weight)
+    v *= sample.weight
     a, b, c = (point.terms[:, k] for k in (3, 4, 5))
     if cell_weight is not None:
         a, b, c = a * cell_weight, b * cell_weight, c * cell_weight
@@ -252,9 +253,8 @@ def weighted_squares(rows: FloatArray, weight: FloatArray) -> FloatArray:
     """Sum of weight (n,) times the outer product of each row (n, p) with itself: (p, p)."""
     out = np.zeros((rows.shape[1],) * 2)
     if len(weight) and weight.min() >= 0:  # a product of a matrix with itself is half the work
-        root = np.sqrt(weight)
         for part in blocks(len(rows)):
-            scaled = rows[part] * root[part, None]
+            scaled = rows[part] * np.sqrt(weight[part, None])
             out += scaled.T @ scaled
         return out
     for part in blocks(len(rows)):

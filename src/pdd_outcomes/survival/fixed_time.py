@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from ..core.columns import Columns, FloatArray, dense_codes
+from ..core.columns import Columns, FloatArray
 from ..core.errors import DataError, UsageError
 from ..core.results import Shown, check_level, tidy_frame
 from ..core.sandwich import clustered_covariance
 from .cox_model import se_words
 from .curve_intervals import ConfType, check_conf_type
 from .influence import km_influence
-from .roles import counted, read_follow_up
+from .roles import counted, groups_present, read_follow_up
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,22 +123,23 @@ def compare_at(
     follow = read_follow_up(take, time, event, entry=entry, weights=weights, cluster=cluster)
     codes, labels = take.labels("group", group)
     take.check()
+    given = codes
     follow, (codes,) = counted(follow, codes)
-    present, codes = dense_codes(codes)
-    if len(present) < 2:
+    groups, codes = groups_present(codes, labels, given)
+    if len(groups) < 2:
         raise DataError(
             f"group={group!r} has only one value among the rows that count; there is nothing to compare."
         )
-    survival = np.empty((len(times), len(present)))
-    influence = np.zeros((len(times), len(codes), len(present)))
-    for k in range(len(present)):
+    survival = np.empty((len(times), len(groups)))
+    influence = np.zeros((len(times), len(codes), len(groups)))
+    for k in range(len(groups)):
         rows = codes == k
         part = follow.among(rows)
         survival[:, k], own = km_influence(part.time, part.event, part.weight, times, part.entry)
         influence[:, rows, k] = own.T
     covariance = np.stack([clustered_covariance(part, follow.clusters) for part in influence])
     return FixedTimeTest(
-        groups=tuple(labels[k] for k in present.tolist()),
+        groups=groups,
         times=times,
         survival=survival,
         covariance=covariance,

@@ -14,7 +14,7 @@ from ..core.results import HypothesisTest, chi_square_test
 from .competing import read_causes
 from .logrank import quadratic_form
 from .riskset import RiskSet, risk_set
-from .roles import counted
+from .roles import counted, groups_present
 from .step_curves import survival_product
 
 
@@ -62,9 +62,10 @@ def gray_test(
     codes, labels = take.labels("group", group)
     layers = take.crossed("strata", strata or [])[0]
     take.check()
+    given = codes
     follow, (codes, layers, cause) = counted(follow, codes, layers, cause)
-    present, codes = dense_codes(codes)
-    if len(present) < 2:
+    groups, codes = groups_present(codes, labels, given)
+    if len(groups) < 2:
         raise DataError(
             f"group={group!r} has only one value among the rows that count; there is nothing to compare."
         )
@@ -73,7 +74,7 @@ def gray_test(
     risk = risk_set(follow.time, follow.event, None, dense_codes(layers)[1])
     terms, statistics, freedom, details = [], [], [], []
     for k in np.unique(cause[cause > 0]).tolist():
-        observed, expected, variance = _scores(risk, codes, cause == k, len(present), rho)
+        observed, expected, variance = _scores(risk, codes, cause == k, len(groups), rho)
         statistic, df = quadratic_form(observed - expected, variance, expected)
         terms.append(f"cause {k}")
         statistics.append(statistic)
@@ -82,7 +83,7 @@ def gray_test(
             pd.DataFrame(
                 {
                     "cause": k,
-                    "group": [labels[g] for g in present.tolist()],
+                    "group": list(groups),
                     "n": np.bincount(codes),
                     "observed": observed,
                     "expected": expected,
@@ -97,9 +98,9 @@ def _scores(
     risk: RiskSet, codes: IntArray, of_cause: np.ndarray, groups: int, rho: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Observed and expected events (g,), weighted by the family, and the variance (g, g) of their difference."""
-    n, both = risk.tally_by(np.ones(len(codes)), codes, groups)
-    own = risk.tally_by(of_cause.astype(float), codes, groups)[1]
-    other = both - own
+    both = risk.tally_by(np.ones(len(codes)), codes, groups)
+    n, own = both.at_risk, risk.tally_by(of_cause.astype(float), codes, groups).events
+    other = both.events - own
     observed, expected, variance = np.zeros(groups), np.zeros(groups), np.zeros((groups, groups))
     for low, high in pairwise(risk.first):
         if high > low:

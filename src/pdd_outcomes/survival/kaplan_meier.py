@@ -8,13 +8,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ..core.columns import Columns, dense_codes
+from ..core.columns import Columns
 from ..core.errors import choose
 from ..core.results import check_level
 from .curve_intervals import ConfType, check_conf_type
 from .curves import CurveRows, SurvivalCurves
 from .riskset import RiskSet, Tally, risk_set
-from .roles import FollowUp, counted, read_follow_up
+from .roles import FollowUp, counted, groups_present, read_follow_up
 from .step_curves import Estimator, StepEstimate, step_estimate
 
 
@@ -144,8 +144,9 @@ def _curves(
     )
     codes, labels = (np.zeros(len(data), np.int64), ["all"]) if group is None else take.labels("group", group)
     take.check()
+    given = codes
     follow, (codes,) = counted(follow, codes)
-    present, codes = dense_codes(codes)
+    groups, codes = groups_present(codes, labels, given)
     risk = risk_set(follow.time, follow.event, follow.entry, codes, every_time=True)
     tallies = risk.tallies(follow.weight)
     step = step_estimate(
@@ -155,7 +156,6 @@ def _curves(
         clusters=follow.clusters if follow.robust else None,
         tallies=tallies,
     )
-    groups = tuple(labels[k] for k in present.tolist())
     return SurvivalCurves(
         groups=groups,
         quantity="survival" if estimator == "kaplan-meier" else "cumulative hazard",

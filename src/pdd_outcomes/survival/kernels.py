@@ -13,36 +13,6 @@ from ..core.compiled import compiled, compiled_in_any_order
 
 
 @compiled
-def lay_rows(
-    leave: IntArray,
-    codes: IntArray,
-    first: IntArray,
-    event: BoolArray,
-    late: bool,
-    enter: IntArray,
-    before: IntArray,
-    last: IntArray,
-    own: IntArray,
-) -> bool:
-    """The cells of rows (n,) that leave before the cell `leave`, filled in; whether any enters after the start.
-
-    `enter` holds each row's first cell where `late`, and is filled with its stratum's first otherwise. See `RiskSet`.
-    """
-    any_late = False
-    for i in range(len(leave)):
-        start = first[codes[i]]
-        if not late:
-            enter[i] = start
-        there = enter[i] < leave[i]
-        last[i] = leave[i] - 1 if there else -1
-        own[i] = leave[i] - 1 if event[i] else -1
-        if late:
-            before[i] = enter[i] - 1 if there and enter[i] > start else -1
-            any_late |= before[i] >= 0
-    return any_late
-
-
-@compiled
 def add_rows(rows: FloatArray, scale: FloatArray, cell: IntArray, table: FloatArray) -> None:
     """Add `scale[i] * rows[i]` (n, p) to `table[cell[i]]` (m, p); a negative cell is nowhere."""
     for i in range(rows.shape[0]):
@@ -63,47 +33,32 @@ def add_values(values: FloatArray, cell: IntArray, table: FloatArray) -> None:
 @compiled
 def tally_rows(
     weight: FloatArray,
-    last: IntArray,
-    before: IntArray,
+    leave: IntArray,
+    begin: IntArray,
     late: bool,
-    own: IntArray,
-    at_risk: FloatArray,
+    event: BoolArray,
+    stratum: IntArray,
+    first: IntArray,
+    group: IntArray,
+    entering: FloatArray,
     events: FloatArray,
     leaving: FloatArray,
 ) -> None:
-    """Add weights (n,) to the cells (m,) at which rows leave (`leaving`; `at_risk`, less those before they enter), and
-    to those of their events; a negative cell is nowhere."""
-    for i in range(len(weight)):
-        j = last[i]
-        if j >= 0:
-            leaving[j] += weight[i]
-            at_risk[j] += weight[i]
-        if late and before[i] >= 0:
-            at_risk[before[i]] -= weight[i]
-        if own[i] >= 0:
-            events[own[i]] += weight[i]
+    """Add weights (n,) to the tables (m, g), each row in the column of its `group`: at the cell of its event in `events`,
+    at the last cell at which it is at risk in `leaving`, and at the cell before its first in `entering`.
 
-
-@compiled
-def tally_groups(
-    weight: FloatArray,
-    group: IntArray,
-    last: IntArray,
-    before: IntArray,
-    late: bool,
-    own: IntArray,
-    at_risk: FloatArray,
-    events: FloatArray,
-) -> None:
-    """As `tally_rows`, into a column for each group: (m, g)."""
+    Rows are at risk from their stratum's first cell, or from `begin` where `late`, and until before `leave`.
+    """
     for i in range(len(weight)):
+        start = first[stratum[i]]
+        enter = begin[i] if late else start
         g = group[i]
-        if last[i] >= 0:
-            at_risk[last[i], g] += weight[i]
-        if late and before[i] >= 0:
-            at_risk[before[i], g] -= weight[i]
-        if own[i] >= 0:
-            events[own[i], g] += weight[i]
+        if enter < leave[i]:
+            leaving[leave[i] - 1, g] += weight[i]
+            if enter > start:
+                entering[enter - 1, g] += weight[i]
+        if event[i]:
+            events[leave[i] - 1, g] += weight[i]
 
 
 @compiled

@@ -14,7 +14,7 @@ from ..core.errors import DataError, UsageError, choose
 from ..core.results import HypothesisTest, chi_square_test
 from ..core.sandwich import clustered_covariance
 from .riskset import RiskSet, risk_set, running_sum
-from .roles import counted, read_follow_up
+from .roles import counted, groups_present, read_follow_up
 from .step_curves import survival_product
 
 Weighting = Literal["fleming-harrington", "gehan", "tarone-ware", "peto"]
@@ -87,23 +87,24 @@ def logrank(
     codes, labels = take.labels("group", group)
     layers = take.crossed("strata", strata or [])[0]
     take.check()
+    given = codes
     follow, (codes, layers) = counted(follow, codes, layers)
-    present, codes = dense_codes(codes)
-    if len(present) < 2:
+    groups, codes = groups_present(codes, labels, given)
+    if len(groups) < 2:
         raise DataError(
             f"group={group!r} has only one value among the rows that count; there is nothing to compare."
         )
     if not follow.event.any():
         raise DataError(f"event={event!r} has no row equal to 1, so hazards cannot be compared.")
-    scores = _trend_scores(trend, len(present))
+    scores = _trend_scores(trend, len(groups))
     risk = risk_set(follow.time, follow.event, follow.entry, dense_codes(layers)[1])
-    table = _GroupTable(risk, follow.weight, codes, len(present), Family(weighting, rho, gamma))
+    table = _GroupTable(risk, follow.weight, codes, len(groups), Family(weighting, rho, gamma))
     variance = (
         table.robust_variance(follow.weight, codes, follow.clusters)
         if follow.robust
         else table.hypergeometric_variance()
     )
-    detail = _detail([labels[k] for k in present.tolist()], np.bincount(codes), table, variance)
+    detail = _detail(list(groups), np.bincount(codes), table, variance)
     difference = table.observed - table.expected
     if scores is None:
         statistic, df = quadratic_form(difference, variance, table.expected)
@@ -146,7 +147,8 @@ class _GroupTable:
 
     def __init__(self, risk: RiskSet, weight: FloatArray, codes: IntArray, groups: int, family: Family) -> None:
         self.risk = risk
-        self.at_risk, self.deaths = risk.tally_by(weight, codes, groups)
+        table = risk.tally_by(weight, codes, groups)
+        self.at_risk, self.deaths = table.at_risk, table.events
         self.n, self.d = self.at_risk.sum(axis=1), self.deaths.sum(axis=1)
         self.share = self.at_risk / self.n[:, None]
         people = weight.mean()  # so that a number at risk is in people, whatever the scale of the weights

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 
 from ..core.columns import Columns, FloatArray, IntArray
-from ..core.errors import DataError, UsageError, choose
-from ..core.formula import Coding
+from ..core.errors import DataError, UsageError, choose, rows_phrase
 from ..core.sandwich import clustered_covariance
 from .cox_model import se_words
 from .parametric_families import FAMILIES
-from .parametric_fit import Times, Top, maximise, starting_point
+from .parametric_fit import Times, Top, maximise
 from .parametric_result import AftFit
 from .roles import FollowUp, counted, read_follow_up
 from .working_units import Predictors, predictor_rows, read_predictors, working_matrix
@@ -78,7 +77,8 @@ def aft(
               term  estimate
     0  (Intercept)      10.0
     """
-    name = choose("distribution", _ALSO.get(distribution, distribution), sorted(FAMILIES))
+    also = _ALSO.get(distribution, distribution) if isinstance(distribution, str) else distribution
+    name = choose("distribution", also, sorted(FAMILIES))
     family = FAMILIES[name]
     if robust is False and cluster is not None:
         raise UsageError("robust=False leaves no use for cluster. Leave out one of the two.")
@@ -86,21 +86,24 @@ def aft(
     follow = read_follow_up(
         take, time, event, entry=entry, weights=weights, cluster=cluster, frequency=frequency
     )
-    take.number("time", time, above=0)
-    plain = covariates is not None and not len(covariates)
-    found = None if plain else read_predictors(take, data, covariates, formula)
+    _check_logs(take, data, time, follow.time)
+    found = read_predictors(take, data, covariates, formula)
     take.check()
     follow, _ = counted(follow)
     if not follow.event.any():
         raise DataError(f"event={event!r} has no row equal to 1, so no time to it can be estimated.")
     x, mean, scale, terms = _matrix(found, follow.row, len(data))
     times = _logs(follow)
-    alone = maximise(x[:, :1], times, family, (), starting_point(x[:, :1], times, family))
-    top = maximise(x, times, family, terms, starting_point(x, times, family))
+    named = ("(Intercept)", *terms)
+    alone = maximise(x[:, :1], times, family, named[:1])
+    top = alone
+    if terms:
+        start = np.insert(alone.parameters, 1, np.zeros(len(terms)))
+        top = maximise(x, times, family, named, start)
     back = _to_units(mean, scale, len(top.parameters))
     naive, covariance, said = _covariances(top, back, follow, robust)
     return AftFit(
-        terms=("(Intercept)", *terms, *([] if family.scale_known else ["Log(scale)"])),
+        terms=(*named, *([] if family.scale_known else ["Log(scale)"])),
         coefficients=back @ top.parameters,
         covariance=covariance,
         naive_covariance=naive,
@@ -110,8 +113,8 @@ def aft(
         n=len(follow.time),
         events=int(follow.event.sum()),
         se_method=said,
-        coding=Coding() if found is None else found.coding,
-        total=float(times.weight @ times.end),
+        coding=found.coding,
+        total=_mark(times),
     )
 
 
@@ -128,6 +131,24 @@ def _covariances(
     return naive, clustered_covariance(top.scores @ inverse @ back.T, follow.clusters), said
 
 
+def _check_logs(take: Columns, data: pd.DataFrame, time: str, ends: FloatArray) -> None:
+    """A problem noted for ends at 0, whose logarithm there is not; a column that could not be read has its own."""
+    if not (isinstance(time, str) and time in data and data[time].dtype.kind in "biuf"):
+        return
+    rows = np.flatnonzero(ends == 0)
+    if len(rows):
+        take.problem(
+            f"time={time!r} is not above 0 for {rows_phrase(rows.tolist(), len(ends))}, and the model is of its "
+            "logarithm. Put an end on the first day at half a day, or start follow-up later; Cox regression takes a time of 0."
+        )
+
+
+def _mark(times: Times) -> float:
+    """A number that fits of the same ends, events, entries and weights share, and others do not."""
+    unseen = 0.0 if times.entry is None else np.exp(times.entry - times.end)  # share of the time before entry
+    return float(times.weight @ (times.end * (1 + np.sqrt(2) * times.event) + np.sqrt(3) * unseen))
+
+
 def _logs(follow: FollowUp) -> Times:
     entry = follow.entry
     if entry is not None:
@@ -137,11 +158,11 @@ def _logs(follow: FollowUp) -> Times:
 
 
 def _matrix(
-    found: Predictors | None, rows: IntArray, everyone: int
+    found: Predictors, rows: IntArray, everyone: int
 ) -> tuple[FloatArray, FloatArray, FloatArray, tuple[str, ...]]:
     """The intercept and working covariates (n, 1 + p), their means and scales (p,), and names; collinear ones are refused."""
     ones = np.ones((len(rows), 1))
-    if found is None or not found.terms:
+    if not found.terms:
         return ones, np.zeros(0), np.ones(0), ()
     z, mean, scale = working_matrix(predictor_rows(found, rows, everyone))
     values, vectors = np.linalg.eigh(z.T @ z / len(z))

@@ -11,6 +11,7 @@ from scipy import special
 from ..core.columns import FloatArray
 
 Curve = tuple[FloatArray, FloatArray, FloatArray]  # value, first and second derivative
+_LARGEST = 690.0  # z whose exp is still a double, with room to multiply
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,14 @@ class Family:
 
 
 def _extreme_density(z: FloatArray) -> Curve:
-    e = np.exp(z)
-    return z - e, 1 - e, -e
+    gone, e, _ = _extreme_survival(z)
+    return z + gone, 1 + e, e
 
 
 def _extreme_survival(z: FloatArray) -> Curve:
-    e = np.exp(z)
-    return -e, -e, -e
+    e = np.exp(np.minimum(z, _LARGEST))
+    # Past it survival is 0 to the last bit: -inf in logarithms, so that no two of them cancel.
+    return np.where(z > _LARGEST, -np.inf, -e), -e, -e
 
 
 def _logistic_density(z: FloatArray) -> Curve:
@@ -56,9 +58,9 @@ def _normal_density(z: FloatArray) -> Curve:
 
 
 def _normal_survival(z: FloatArray) -> Curve:
-    value = special.log_ndtr(-z)
-    hazard = np.exp(-(z**2) / 2 - np.log(2 * np.pi) / 2 - value)
-    return value, -hazard, -hazard * (hazard - z)
+    # phi(z) / Phi(-z) by the scaled complementary error function, which loses no digits far out
+    hazard = np.sqrt(2 / np.pi) / special.erfcx(z / np.sqrt(2))
+    return special.log_ndtr(-z), -hazard, -hazard * (hazard - z)
 
 
 def _log_minus_log(p: float) -> float:

@@ -12,7 +12,10 @@ from ..core.errors import DataError
 from .parametric_families import Family
 
 _MOST = 200  # rounds of Newton's method; ten are usual
-_STEP = 1e-9  # change of a working parameter at which it has converged
+_STEP = 1e-9  # change of a working parameter, beside its size and 1, at which it has converged
+_NEAR = 1e-6  # such a change under which it has converged too, where rounding hides any gain
+_FLAT = 1e-13  # smallest eigenvalue of the information's correlation matrix with which there is a top
+_POINT = 20.0  # log scale, up or down, past which the error is nothing or everything
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,47 +75,143 @@ def derivatives(
     return (loglik if np.isfinite(loglik) else -np.inf), scores, info
 
 
-def maximise(x: FloatArray, times: Times, family: Family, terms: Sequence[str], start: FloatArray) -> Top:
-    """The parameters at which the likelihood is largest, by Newton's method with halved steps.
+def maximise(
+    x: FloatArray, times: Times, family: Family, terms: Sequence[str], start: FloatArray | None = None
+) -> Top:
+    r"""The parameters at which the likelihood is largest, by Newton's method with halved steps.
+
+    It climbs in :math:`\gamma=b/\sigma` and :math:`\tau=1/\sigma`, in which the likelihood of times censored on the right is
+    concave for every family here (Olsen 1978; Burridge 1981): no start leads astray, and what climbs for ever has no top.
+
+    Parameters
+    ----------
+    x : (n, p), the intercept and standardised covariates; terms : names of the p columns
+    times : follow-up; family : of the error
+    start : (p,) b, and the log scale after it unless that is known
 
     Raises
     ------
     DataError
-        Terms without a maximum: events separated from everyone else.
+        A likelihood without a maximum: events separated from everyone else, times that are fitted exactly, or too
+        little follow-up after entry. What runs away is named.
+
+    References
+    ----------
+    Olsen (1978) Econometrica 46:1211-1215. Burridge (1981) JRSS B 43:41-45.
     """
-    here = start
-    with np.errstate(over="ignore", invalid="ignore"):
-        value, scores, info = derivatives(x, times, family, here)
-        for _ in range(_MOST):
-            step = _newton_step(scores.sum(axis=0), info)
-            if np.abs(step).max() < _STEP:
-                return Top(here, value, scores, info)
-            for _ in range(40):
-                there = derivatives(x, times, family, here + step)
-                if there[0] >= value - 1e-12 * abs(value):
-                    break
-                step = step / 2
-            else:
-                break
-            here = here + step
-            value, scores, info = there
-            if np.abs(here[1 : x.shape[1]]).max(initial=0.0) > 40:
-                break
-    grown = np.abs(here[1 : x.shape[1]])
-    said = [t for t, size in zip(terms, grown) if size > 0.1 * grown.max(initial=0.0) and size > 5]
-    raise DataError(
-        f"The likelihood has no maximum that can be found: it keeps rising as the coefficients grow of {said or list(terms)}. "
-        "There the events are separated from everyone else, as where a group has none. Leave a term out, merge categories, or "
-        "report it as not estimable."
+    p, centre = x.shape[1], float(times.weight @ times.end / times.weight.sum())
+    near = Times(
+        times.end - centre, None if times.entry is None else times.entry - centre, times.event, times.weight
     )
+    start = starting_point(x, times, family) if start is None else start
+    tau = 1.0 if family.scale_known else float(np.exp(-start[p]))
+    here = np.append((start[:p] - centre * (np.arange(p) == 0)) * tau, tau)
+    step = np.zeros(p + 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        value, score, info = _climb(x, near, family, here)
+        for _ in range(_MOST):
+            step, bends = _newton_step(score, info)
+            if np.abs(bends).min() < _FLAT or abs(np.log(here[p])) > _POINT:
+                break
+            size = float((np.abs(step) / np.append(1 + np.abs(here[:p]), here[p])).max())
+            there = _uphill(x, near, family, here, step, value - 1e-12 * (abs(value) + near.weight.sum()))
+            if there is not None:
+                here, (value, score, info) = there
+            # with no gain to be had after a short step this is the top, to within rounding
+            if (bends > 0).all() and size < (_NEAR if there is None else _STEP):
+                found = np.append(here[:p] / here[p], -np.log(here[p]))[: len(start)]
+                found[0] += centre
+                return Top(found, *derivatives(x, times, family, found))
+            if there is None:
+                break
+    raise DataError(_no_top(step, here, terms, times.entry is not None))
 
 
-def _newton_step(score: FloatArray, info: FloatArray) -> FloatArray:
-    """Information and score to a step uphill: where the likelihood bends the wrong way its bends are turned."""
-    values, vectors = np.linalg.eigh(info)
-    floor = 1e-8 * max(float(np.abs(values).max()), 1e-300)
-    step = vectors @ ((vectors.T @ score) / np.maximum(np.abs(values), floor))
-    return np.asarray(step * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-300)))
+def _climb(
+    x: FloatArray, times: Times, family: Family, here: FloatArray
+) -> tuple[float, FloatArray, FloatArray]:
+    """Log likelihood, score (p + 1,) and information (p + 1, p + 1) in b / sigma and 1 / sigma; z is linear in them."""
+    w, happened, tau = times.weight, times.event, float(here[-1])
+    total, score, info = 0.0, np.zeros(len(here)), np.zeros((len(here), len(here)))
+    parts = [(times.end, np.ones(len(w), bool), 1.0)]
+    if times.entry is not None:
+        late = np.isfinite(times.entry)
+        parts.append((times.entry[late], late, -1.0))
+    for ends, rows, sign in parts:
+        design = np.column_stack([-x[rows], ends])
+        z = design @ here
+        value, first, second = family.survival(z)
+        if sign > 0:
+            value, first, second = (
+                np.where(happened, d, s) for d, s in zip(family.density(z), (value, first, second))
+            )
+        weight = sign * w[rows]
+        total += float(weight @ value)
+        score += design.T @ (weight * first)
+        info -= design.T @ (design * (weight * second)[:, None])
+    if family.scale_known:  # tau is 1 and stays there
+        score[-1], info[-1], info[:, -1], info[-1, -1] = 0.0, 0.0, 0.0, 1.0
+    else:
+        events = float(w @ happened)
+        total += events * np.log(tau)
+        score[-1] += events / tau
+        info[-1, -1] += events / tau**2
+    return (total if np.isfinite(total) else -np.inf), score, info
+
+
+def _uphill(
+    x: FloatArray, times: Times, family: Family, here: FloatArray, step: FloatArray, floor: float
+) -> tuple[FloatArray, tuple[float, FloatArray, FloatArray]] | None:
+    """The place after a step, halved until the likelihood is no lower than `floor`; None where that does not help."""
+    if step[-1] < 0:
+        step = step * min(1.0, 0.9 * here[-1] / -step[-1])  # 1 / sigma stays above 0
+    for _ in range(60):
+        there = _climb(x, times, family, here + step)
+        if there[0] >= floor and np.isfinite(there[2]).all():
+            return here + step, there
+        step = step / 2
+    return None
+
+
+def _newton_step(score: FloatArray, info: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """A step uphill (q,), and the eigenvalues (q,) of the information's correlation matrix.
+
+    Where the likelihood bends the wrong way, as truncation can make it do, the bend is turned.
+    """
+    spread = np.sqrt(np.abs(np.diag(info)))
+    spread = np.maximum(spread, 1e-10 * max(float(spread.max()), 1e-150))
+    values, vectors = np.linalg.eigh(info / np.outer(spread, spread))
+    along = (vectors.T @ (score / spread)) / np.maximum(np.abs(values), _FLAT)
+    return np.asarray((vectors @ along) / spread), np.asarray(values)
+
+
+def _no_top(step: FloatArray, here: FloatArray, terms: Sequence[str], truncated: bool) -> str:
+    """Why there is no maximum, from the step last taken: what still moves when all else has settled."""
+    tau = here[-1]
+    b = (step[:-1] - here[:-1] * step[-1] / tau) / tau  # the step in the parameters themselves
+    if step[-1] > 0.05 * tau and not (truncated and abs(b[0]) > step[-1] / tau):
+        return (
+            "The likelihood has no maximum: it rises without end as the scale shrinks to 0, where the model fits every event's "
+            "time exactly. So it is with as many terms as events, with events all at one time, or with one event after all "
+            "other follow-up. Leave terms out, or use distribution='exponential', which has no scale to estimate."
+        )
+    moved = np.abs(b) / max(float(np.abs(b).max()), 1e-300)
+    runs = [
+        f"{name!r} ({'up' if value > 0 else 'down'})"
+        for name, value, size in list(zip(terms, here, moved))[1:]
+        if size > 0.05
+    ]
+    if truncated and (not runs or moved[0] > 0.05):
+        return (
+            "The likelihood has no maximum that can be found: after entry people are followed for too short a part of "
+            "their time to tell the intercept and the scale apart. Leave out entry if they were under observation before it, "
+            "use distribution='exponential', or report the model as not estimable."
+        )
+    return (
+        f"The likelihood has no maximum that can be found: it keeps rising as the coefficients grow of {', '.join(runs) or 'its terms'}. "
+        "There the events are separated from everyone else, as where a group has none. Leave a term out, merge categories, "
+        "or report it as not estimable."
+    )
 
 
 def starting_point(x: FloatArray, times: Times, family: Family) -> FloatArray:

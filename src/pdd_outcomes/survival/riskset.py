@@ -6,7 +6,9 @@ sums add over people, so they can be re-weighted, or made in parts and put toget
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +19,8 @@ from .kernels import (
     add_rows,
     add_values,
     keep_largest,
-    lay_rows,
     rows_by_cell,
     sum_from_the_end,
-    tally_groups,
     tally_rows,
 )
 
@@ -29,7 +29,7 @@ _DENSE = 8  # a (stratum, time) grid up to this many times the rows is marked, a
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tally:
-    """Sums of weights at each cell, (m,) each: at risk, having the event, and leaving there, event or not."""
+    """Sums of weights at each cell, (m,) or (m, groups): at risk, having the event, and leaving there, event or not."""
 
     at_risk: FloatArray
     events: FloatArray
@@ -48,47 +48,88 @@ class RiskSet:
     time : (m,) the distinct times, ascending within a stratum
     stratum : (m,) code of each cell
     first : (s + 1,) cell at which each stratum starts
-    enter, leave : (n,) the row's cells
+    leave : (n,) the cell after the row's last
+    begin : (n,) the row's first cell; None where every row is at risk from the start of its stratum
     event : (n,) bool
     row_stratum : (n,) code of each row
     ends : (s,) last time at which anyone is under observation in the stratum
-    own : (n,) the cell of the row's event, -1 where it had none
-    last : (n,) the last cell at which the row is at risk, -1 where it is at risk at none
-    before : (n,) the cell before its first, -1 where it is at risk from the start; None where all are
     """
 
     time: FloatArray
     stratum: IntArray
     first: IntArray
-    enter: IntArray
     leave: IntArray
+    begin: IntArray | None
     event: BoolArray
     row_stratum: IntArray
     ends: FloatArray
-    own: IntArray
-    last: IntArray
-    before: IntArray | None
+    _made: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def enter(self) -> IntArray:
+        """The row's first cell (n,)."""
+        return (
+            self.begin if self.begin is not None else self._once("enter", lambda: self.first[self.row_stratum])
+        )
+
+    @property
+    def own(self) -> IntArray:
+        """The cell of the row's event (n,), -1 where it had none."""
+        made: IntArray = self._once("own", lambda: np.where(self.event, self.leave - 1, -1))
+        return made
+
+    @property
+    def last(self) -> IntArray:
+        """The last cell at which the row is at risk (n,), -1 where it is at risk at none."""
+        made: IntArray = self._once("last", lambda: np.where(self.enter < self.leave, self.leave - 1, -1))
+        return made
+
+    @property
+    def before(self) -> IntArray | None:
+        """The cell before the row's first (n,), -1 where it is at risk from the start; None where all are."""
+        made: IntArray | None = None if self.begin is None else self._once("before", self._before)
+        return made
+
+    def _before(self) -> IntArray | None:
+        late = (self.enter < self.leave) & (self.enter > self.first[self.row_stratum])
+        return np.where(late, self.enter - 1, -1) if late.any() else None
+
+    def _once(self, name: str, make: Callable[[], Any]) -> Any:
+        """Made when first asked for, and kept: a table of sums needs none of these."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
 
     def tally(self, weight: FloatArray) -> Tally:
         """Weights (n,) at risk, having the event and leaving, at every cell, in one pass."""
-        at_risk, events, leaving = np.zeros((3, len(self.time)))
-        before = self.last if self.before is None else self.before
-        tally_rows(weight, self.last, before, self.before is not None, self.own, at_risk, events, leaving)
-        sum_from_the_end(at_risk[:, None], self.first)
-        return Tally(at_risk, events, leaving)
+        table = self.tally_by(weight, np.broadcast_to(np.int64(0), self.leave.shape), 1)
+        return Tally(table.at_risk[:, 0], table.events[:, 0], table.leaving[:, 0])
 
     def tallies(self, weight: FloatArray) -> tuple[Tally, Tally]:
         """The tally of the weights (n,), and that of the rows, each counted as 1."""
         weighted = self.tally(weight)
         return weighted, weighted if bool((weight == 1).all()) else self.tally(np.ones(len(weight)))
 
-    def tally_by(self, weight: FloatArray, group: IntArray, groups: int) -> tuple[FloatArray, FloatArray]:
-        """Weights (n,) at risk and having the event at every cell, by group: (m, groups) both."""
-        at_risk, events = np.zeros((2, len(self.time), groups))
-        before = self.last if self.before is None else self.before
-        tally_groups(weight, group, self.last, before, self.before is not None, self.own, at_risk, events)
+    def tally_by(self, weight: FloatArray, group: IntArray, groups: int) -> Tally:
+        """As `tally`, a column for each group code (n,): arrays are (m, groups)."""
+        entering, events, leaving = np.zeros((3, len(self.time), groups))
+        begin = self.leave if self.begin is None else self.begin
+        tally_rows(
+            weight,
+            self.leave,
+            begin,
+            self.begin is not None,
+            self.event,
+            self.row_stratum,
+            self.first,
+            group,
+            entering,
+            events,
+            leaving,
+        )
+        at_risk = leaving - entering
         sum_from_the_end(at_risk, self.first)
-        return at_risk, events
+        return Tally(at_risk, events, leaving)
 
     def at_risk(self, values: FloatArray) -> FloatArray:
         """Sums of `values` (n,) over each cell's risk set: (m,)."""
@@ -121,7 +162,9 @@ class RiskSet:
     def over(self, increments: FloatArray) -> FloatArray:
         """Sums of `increments` (m,) over the cells at which each row is at risk: (n,). The adjoint of `at_risk`."""
         running = running_sum(increments)
-        return np.asarray(running[self.leave] - running[self.enter])
+        met = running[self.leave]
+        met -= running[self.enter]
+        return np.asarray(met)
 
     def entering_rows(self) -> tuple[IntArray, IntArray]:
         """Rows sorted by their first cell, and where each cell's rows start; see `kernels.rows_by_cell`."""
@@ -196,7 +239,7 @@ def risk_set(
     marked = [out_key] if every_time else [out_key[event]]
     if every_time and in_key is not None:
         marked.append(in_key)
-    enter: IntArray | None = None
+    begin: IntArray | None = None
     if n_strata * len(values) <= _DENSE * len(time) + 1024:
         present = np.zeros(n_strata * len(values), dtype=bool)
         for cells in marked:
@@ -204,43 +247,21 @@ def risk_set(
         upto = np.concatenate([[0], np.cumsum(present)])
         keys, first, leave = np.flatnonzero(present), upto[starts], upto[1:][out_key]
         if in_key is not None:
-            enter = upto[1:][in_key]
+            begin = upto[1:][in_key]
     else:
         keys = np.unique(np.concatenate(marked))
         first, leave = np.searchsorted(keys, starts), np.searchsorted(keys, out_key, side="right")
         if in_key is not None:
-            enter = np.searchsorted(keys, in_key, side="right")
-    return _placed(values, keys, first.astype(np.int64), enter, leave, event, codes, np.asarray(time, float))
-
-
-def _placed(
-    values: FloatArray,
-    keys: IntArray,
-    first: IntArray,
-    enter: IntArray | None,
-    leave: IntArray,
-    event: BoolArray,
-    codes: IntArray,
-    time: FloatArray,
-) -> RiskSet:
-    """The risk set of rows whose first cell (None: their stratum's first) and last cell are known."""
-    late = enter is not None
-    begin = np.empty_like(leave) if enter is None else enter
-    last, own = np.empty_like(leave), np.empty_like(leave)
-    before = np.empty_like(leave) if late else last
-    any_late = lay_rows(leave, codes, first, event, late, begin, before, last, own)
+            begin = np.searchsorted(keys, in_key, side="right")
     return RiskSet(
         time=values[keys % len(values)],
         stratum=keys // len(values),
-        first=first,
-        enter=begin,
-        leave=leave,
+        first=first.astype(np.int64),
+        leave=leave.astype(np.int64, copy=False),
+        begin=begin,
         event=event,
         row_stratum=codes,
-        ends=_ends(codes, time, len(first) - 1),
-        own=own,
-        last=last,
-        before=before if any_late else None,
+        ends=_ends(codes, np.asarray(time, float), n_strata),
     )
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.columns import Columns, FloatArray, IntArray, dense_codes
+from ..core.columns import Columns, FloatArray, IntArray
 from ..core.errors import DataError
 from ..core.formula import covariate_matrix
 from ..core.sandwich import clustered_covariance
 from .influence import area_under, follow_up_limit, rmst_influence
 from .riskset import risk_set
-from .roles import FollowUp, counted, read_follow_up
+from .roles import FollowUp, counted, groups_present, read_follow_up
 from .step_curves import step_estimate
 
 
@@ -72,16 +72,17 @@ def read_arms(
     codes, labels = take.labels("group", group)
     extra = None if not covariates else _covariates(take, data, covariates)
     take.check()
+    given = codes
     follow, (codes,) = counted(follow, codes)
-    present, codes = dense_codes(codes)
-    if len(present) < 2:
+    groups, codes = groups_present(codes, labels, given)
+    if len(groups) < 2:
         raise DataError(
             f"group={group!r} has only one value among the rows that count; there is nothing to compare."
         )
     return Arms(
         follow,
         codes,
-        tuple(labels[k] for k in present.tolist()),
+        groups,
         None if extra is None else extra[follow.row],
         tuple(covariates or ()),
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from ..core.columns import BoolArray, Columns, FloatArray, IntArray
+from ..core.columns import BoolArray, Columns, FloatArray, IntArray, dense_codes
 from ..core.errors import DataError, UsageError, rows_phrase
 from ..core.times import tie
 
@@ -73,10 +74,11 @@ def read_follow_up(
     weights: str | None = None,
     cluster: str | Sequence[str] | None = None,
     frequency: str | None = None,
+    cause: int | None = None,
 ) -> FollowUp:
     """Every row's follow-up, problems left in `take` for the caller's :meth:`Columns.check`.
 
-    Times count from 0. `event` None leaves the event to the caller. With `entry` a row is under observation in (entry, time], which must not be empty.
+    Times count from 0. `event` None leaves the event to the caller; with a `cause` it holds codes of causes. With `entry` a row is under observation in (entry, time], which must not be empty.
     """
     names = [] if cluster is None else [cluster] if isinstance(cluster, str) else list(cluster)
     if len(names) > 2:
@@ -92,7 +94,12 @@ def read_follow_up(
                 f"entry={entry!r} is not before time={time!r} for {rows_phrase(empty.tolist(), len(ends))}. "
                 "A row is followed over (entry, time]: correct the dates, or leave out people never under observation."
             )
-    happened = np.zeros(len(ends), bool) if event is None else take.binary("event", event, both=False)
+    if event is None:
+        happened = np.zeros(len(ends), bool)
+    elif cause is None:
+        happened = take.binary("event", event, both=False)
+    else:
+        happened = take.causes("event", event) == cause
     weight = take.weights("weights", weights)
     if weights is not None and len(weight) and not (weight > 0).any():
         take.problem(
@@ -117,6 +124,17 @@ def _empty_intervals(starts: FloatArray, ends: FloatArray) -> IntArray:
         return known
     first, last = tie(starts[known], ends[known])
     return known[first >= last]
+
+
+def groups_present(codes: IntArray, labels: list[Any], given: IntArray) -> tuple[tuple[Any, ...], IntArray]:
+    """Labels of the groups that still have a row, and each row's place among them (n,).
+
+    `codes` are those of the rows that count, of `given` by :meth:`Columns.labels` for all rows, which have every label.
+    """
+    if codes is given:
+        return tuple(labels), codes
+    present, dense = dense_codes(codes)
+    return tuple(labels[k] for k in present.tolist()), dense
 
 
 def counted(follow: FollowUp, *others: IntArray) -> tuple[FollowUp, tuple[IntArray, ...]]:
