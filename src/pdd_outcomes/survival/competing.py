@@ -140,7 +140,8 @@ def _cells(
 ) -> pd.DataFrame:
     """A row for every cause, group and distinct time; see `CumulativeIncidence.cells`."""
     risk = risk_set(follow.time, follow.event, follow.entry, codes, every_time=True)
-    steps = incidence_steps(risk, follow.weight)
+    place = np.searchsorted(np.array([0, *known]), cause)  # 0 where censored
+    steps = incidence_steps(risk, follow.weight, place, len(known))
     weighted, rows = steps.tallies
     common = {
         "code": risk.stratum,
@@ -151,17 +152,22 @@ def _cells(
         "survival": steps.after,
     }
     parts = []
-    for k in known:
-        of_cause = cause == k
-        events, value = incidence(steps, of_cause)
+    for k, code in enumerate(known):
+        value = incidence(steps, k)
         spread = (
-            jackknife_variance(steps, of_cause, value, follow.clusters)
+            jackknife_variance(steps, k, cause == code, value, follow.clusters)
             if robust
-            else aalen_variance(steps, events, value)
+            else aalen_variance(steps, k, value)
         )
         parts.append(
             pd.DataFrame(
-                {**common, "cause": k, "n_event": events, "estimate": value, "std_error": np.sqrt(spread)}
+                {
+                    **common,
+                    "cause": code,
+                    "n_event": steps.events[k],
+                    "estimate": value,
+                    "std_error": np.sqrt(spread),
+                }
             )
         )
     return pd.concat(parts, ignore_index=True)

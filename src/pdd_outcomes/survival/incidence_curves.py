@@ -185,11 +185,10 @@ class CumulativeIncidence(Shown):
 
     def _limits(self, rows: pd.DataFrame, level: float) -> pd.DataFrame:
         value, error = rows["estimate"].to_numpy(float), rows["std_error"].to_numpy(float)
-        # where everyone has had the event there is no interval, as where a survival curve has reached 0
+        # where nobody has had the event yet, or everyone has, there is an estimate and no interval, as in R's survival
         inside = np.where(value < 1 - 1e-12, value, np.nan)
         low, high = survival_interval(inside, error, self.conf_type, level)
-        nothing = value == 0
-        return rows.assign(conf_low=np.where(nothing, 0.0, low), conf_high=np.where(nothing, 0.0, high))
+        return rows.assign(conf_low=low, conf_high=high)
 
 
 def _times(times: float | Sequence[float] | FloatArray) -> FloatArray:

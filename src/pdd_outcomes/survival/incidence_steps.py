@@ -22,38 +22,43 @@ class IncidenceSteps:
     ----------
     n, d : (weighted) numbers at risk, and having any event
     tallies : of the weights, and of the rows
+    events : (k, m) weighted, of each cause
     before, after : probability of no event so far, just before and just after each cell
     """
 
     risk: RiskSet
     weight: FloatArray
     tallies: tuple[Tally, Tally]
+    events: FloatArray
     n: FloatArray
     d: FloatArray
     before: FloatArray
     after: FloatArray
 
 
-def incidence_steps(risk: RiskSet, weight: FloatArray) -> IncidenceSteps:
-    """The parts common to all causes; `risk` has the events of any cause."""
-    weighted, rows = tallies = risk.tallies(weight)
+def incidence_steps(risk: RiskSet, weight: FloatArray, place: IntArray, causes: int) -> IncidenceSteps:
+    """The parts common to all causes; `risk` has the events of any, and `place` (n,) their cause, from 1, or 0."""
+    table = risk.tally_by(weight, place, causes + 1)
+    weighted = Tally(table.at_risk.sum(axis=1), table.events.sum(axis=1), table.leaving.sum(axis=1))
+    rows = weighted if bool((weight == 1).all()) else risk.tally(np.ones(len(weight)))
     n, d = weighted.at_risk, weighted.events
     last = np.rint(rows.events) == np.rint(rows.at_risk)
     hazard = np.divide(d, n, out=np.zeros_like(d), where=d > 0)
     after = survival_product(np.where(last & (d > 0), 1.0, np.minimum(hazard, 1.0)), risk.first)
     before = np.concatenate([[1.0], after[:-1]])
     before[risk.first[:-1][np.diff(risk.first) > 0]] = 1.0
-    return IncidenceSteps(risk, weight, tallies, n, d, before, after)
+    events = np.ascontiguousarray(table.events[:, 1:].T)
+    return IncidenceSteps(risk, weight, (weighted, rows), events, n, d, before, after)
 
 
-def incidence(steps: IncidenceSteps, of_cause: BoolArray) -> tuple[FloatArray, FloatArray]:
-    r"""Events of one cause (m,), weighted, and its cumulative incidence :math:`\sum_j \hat S(t_j^-) D_{1j}/N_j` (m,)."""
-    events = steps.risk.events(np.where(of_cause, steps.weight, 0.0))
+def incidence(steps: IncidenceSteps, k: int) -> FloatArray:
+    r"""Cumulative incidence :math:`\sum_j \hat S(t_j^-) D_{kj}/N_j` (m,) of the cause in place `k`, from 0."""
+    events = steps.events[k]
     rate = np.divide(events, steps.n, out=np.zeros_like(events), where=events > 0)
-    return events, by_stratum(steps.before * rate, steps.risk.first)
+    return by_stratum(steps.before * rate, steps.risk.first)
 
 
-def aalen_variance(steps: IncidenceSteps, events: FloatArray, value: FloatArray) -> FloatArray:
+def aalen_variance(steps: IncidenceSteps, k: int, value: FloatArray) -> FloatArray:
     r"""Counting-process variance of a cumulative incidence, unweighted: (m,).
 
     .. math:: \sum_{t_j\le t}\hat S(t_j^-)^2\Big[\Big\{1-\frac{\hat F(t)-\hat F(t_j)}{\hat S(t_j)}\Big\}^2 c_{1j}
@@ -66,7 +71,7 @@ def aalen_variance(steps: IncidenceSteps, events: FloatArray, value: FloatArray)
     ----------
     Aalen (1978) Annals of Statistics 6:534-545. Gray (1988) Annals of Statistics 16:1141-1154, whose `cmprsk` has it.
     """
-    first = steps.risk.first
+    first, events = steps.risk.first, steps.events[k]
     inverse = np.divide(1.0, steps.after, out=np.zeros_like(value), where=steps.after > 0)
     others = np.where(steps.after > 0, np.rint(steps.d - events), 0.0)
     own = steps.before**2 * _drawn(events, steps.n)
@@ -86,7 +91,7 @@ def _drawn(d: FloatArray, n: FloatArray) -> FloatArray:
 
 
 def jackknife_variance(
-    steps: IncidenceSteps, of_cause: BoolArray, value: FloatArray, clusters: Sequence[IntArray]
+    steps: IncidenceSteps, k: int, of_cause: BoolArray, value: FloatArray, clusters: Sequence[IntArray]
 ) -> FloatArray:
     r"""Infinitesimal jackknife variance of a cumulative incidence (m,): squared totals of influence, by cluster.
 
@@ -114,7 +119,7 @@ def jackknife_variance(
             risk.event.astype(float),
             steps.weight,
             code,
-            _influence_steps(steps, of_cause, value),
+            _influence_steps(steps, k, value),
             value,
             part,
         )
@@ -123,10 +128,10 @@ def jackknife_variance(
 
 
 def _influence_steps(
-    steps: IncidenceSteps, of_cause: BoolArray, value: FloatArray
+    steps: IncidenceSteps, k: int, value: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
     """Jumps and drifts of the influence; see `kernels.clustered_incidence_squares`."""
-    events = steps.risk.events(np.where(of_cause, steps.weight, 0.0))
+    events = steps.events[k]
     some = (steps.d > 0) & (steps.after > 0)
     per = np.divide(steps.before, steps.n, out=np.zeros_like(value), where=steps.n > 0)
     jump = np.divide(1.0, steps.n - steps.d, out=np.zeros_like(value), where=some)
@@ -165,10 +170,10 @@ def incidence_influence(
     keep = weight > 0
     at = np.atleast_1d(np.asarray(at, float))
     risk = risk_set(time[keep], cause[keep] > 0, None if entry is None else entry[keep])
-    steps = incidence_steps(risk, weight[keep])
     of_cause = cause[keep] == of
-    value = incidence(steps, of_cause)[1]
-    jump_cause, jump_other, jump_any, drift_a, drift_b = _influence_steps(steps, of_cause, value)
+    steps = incidence_steps(risk, weight[keep], of_cause.astype(np.int64), 1)
+    value = incidence(steps, 0)
+    jump_cause, jump_other, jump_any, drift_a, drift_b = _influence_steps(steps, 0, value)
     reach = risk.cells_upto(0, at)
     read = np.concatenate([[0.0], value])[reach]
     gone = (at > risk.ends[0] * (1 + 1e-9)) & (np.concatenate([[1.0], steps.after])[reach] > 0)
