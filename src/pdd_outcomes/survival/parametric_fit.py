@@ -15,6 +15,7 @@ _MOST = 200  # rounds of Newton's method; ten are usual
 _STEP = 1e-9  # change of a working parameter, beside its size and 1, at which it has converged
 _NEAR = 1e-6  # such a change under which it has converged too, where rounding hides any gain
 _FLAT = 1e-13  # smallest eigenvalue of the information's correlation matrix with which there is a top
+_ENOUGH = 15  # rounds on the flat: a step may cross a flat stretch, but not so many
 _POINT = 20.0  # log scale, up or down, past which the error is nothing or everything
 
 
@@ -106,25 +107,26 @@ def maximise(
     start = starting_point(x, times, family) if start is None else start
     tau = 1.0 if family.scale_known else float(np.exp(-start[p]))
     here = np.append((start[:p] - centre * (np.arange(p) == 0)) * tau, tau)
-    step = np.zeros(p + 1)
+    weakest, flat = np.zeros(p + 1), 0
     with np.errstate(over="ignore", invalid="ignore"):
         value, score, info = _climb(x, near, family, here)
         for _ in range(_MOST):
-            step, bends = _newton_step(score, info)
-            if np.abs(bends).min() < _FLAT or abs(np.log(here[p])) > _POINT:
+            step, least, weakest = _newton_step(score, info)
+            flat += abs(least) < _FLAT
+            if flat == _ENOUGH or abs(np.log(here[p])) > _POINT:
                 break
             size = float((np.abs(step) / np.append(1 + np.abs(here[:p]), here[p])).max())
             there = _uphill(x, near, family, here, step, value - 1e-12 * (abs(value) + near.weight.sum()))
             if there is not None:
                 here, (value, score, info) = there
             # with no gain to be had after a short step this is the top, to within rounding
-            if (bends > 0).all() and size < (_NEAR if there is None else _STEP):
+            if least > _FLAT and size < (_NEAR if there is None else _STEP):
                 found = np.append(here[:p] / here[p], -np.log(here[p]))[: len(start)]
                 found[0] += centre
                 return Top(found, *derivatives(x, times, family, found))
             if there is None:
                 break
-    raise DataError(_no_top(step, here, terms, times.entry is not None))
+    raise DataError(_no_top(weakest, here, terms, times.entry is not None))
 
 
 def _climb(
@@ -173,8 +175,8 @@ def _uphill(
     return None
 
 
-def _newton_step(score: FloatArray, info: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """A step uphill (q,), and the eigenvalues (q,) of the information's correlation matrix.
+def _newton_step(score: FloatArray, info: FloatArray) -> tuple[FloatArray, float, FloatArray]:
+    """A step uphill (q,); the least eigenvalue of the information's correlation matrix; the direction (q,) it belongs to.
 
     Where the likelihood bends the wrong way, as truncation can make it do, the bend is turned.
     """
@@ -182,26 +184,26 @@ def _newton_step(score: FloatArray, info: FloatArray) -> tuple[FloatArray, Float
     spread = np.maximum(spread, 1e-10 * max(float(spread.max()), 1e-150))
     values, vectors = np.linalg.eigh(info / np.outer(spread, spread))
     along = (vectors.T @ (score / spread)) / np.maximum(np.abs(values), _FLAT)
-    return np.asarray((vectors @ along) / spread), np.asarray(values)
+    return np.asarray((vectors @ along) / spread), float(values[0]), np.asarray(vectors[:, 0] / spread)
 
 
-def _no_top(step: FloatArray, here: FloatArray, terms: Sequence[str], truncated: bool) -> str:
-    """Why there is no maximum, from the step last taken: what still moves when all else has settled."""
+def _no_top(weakest: FloatArray, here: FloatArray, terms: Sequence[str], truncated: bool) -> str:
+    """Why there is no maximum, from the direction (p + 1,) in which the likelihood bends least."""
     tau = here[-1]
-    b = (step[:-1] - here[:-1] * step[-1] / tau) / tau  # the step in the parameters themselves
-    if step[-1] > 0.05 * tau and not (truncated and abs(b[0]) > step[-1] / tau):
+    shrinks = abs(float(weakest[-1])) / tau  # of the log scale
+    b = np.abs(weakest[:-1] - here[:-1] * weakest[-1] / tau) / tau  # of the parameters themselves
+    if np.log(tau) > _POINT or shrinks > (b[0] if truncated else b.max()):
         return (
             "The likelihood has no maximum: it rises without end as the scale shrinks to 0, where the model fits every event's "
             "time exactly. So it is with as many terms as events, with events all at one time, or with one event after all "
             "other follow-up. Leave terms out, or use distribution='exponential', which has no scale to estimate."
         )
-    moved = np.abs(b) / max(float(np.abs(b).max()), 1e-300)
     runs = [
         f"{name!r} ({'up' if value > 0 else 'down'})"
-        for name, value, size in list(zip(terms, here, moved))[1:]
+        for name, value, size in list(zip(terms, here, b / b.max()))[1:]
         if size > 0.05
     ]
-    if truncated and (not runs or moved[0] > 0.05):
+    if truncated and (not runs or b[0] > 0.05 * b.max()):
         return (
             "The likelihood has no maximum that can be found: after entry people are followed for too short a part of "
             "their time to tell the intercept and the scale apart. Leave out entry if they were under observation before it, "
