@@ -104,7 +104,7 @@ class Columns:
             and (minimum is None or low >= minimum)
             and (above is None or low > above)
         )
-        return values.astype(float) if right else None
+        return values.astype(float, copy=False) if right else None
 
     def binary(self, role: str, column: str, *, both: bool = True) -> BoolArray:
         """True/False or 1/0 for every row; with `both`, each value must occur."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from scipy import linalg, optimize
 
 from ..core.columns import FloatArray, IntArray
 from ..core.sandwich import cluster_codes, cluster_sums
@@ -69,6 +68,8 @@ def equal_precision_value(low: float, high: float, level: float) -> float:
 
 def _ornstein_uhlenbeck_inside(c: float, clock: float, cells: int) -> float:
     """Probability that a stationary Ornstein-Uhlenbeck process of unit variance stays within (-c, c) for a time."""
+    from scipy import linalg  # only bands need it, and it is slow to load
+
     step = 2 * c / cells
     u = -c + step * np.arange(1, cells)
     at = np.exp(-(u**2) / 2) / np.sqrt(2 * np.pi)
@@ -81,6 +82,8 @@ def _ornstein_uhlenbeck_inside(c: float, clock: float, cells: int) -> float:
 
 
 def _root(missing: Callable[[float], float]) -> float:
+    from scipy import optimize
+
     return float(optimize.brentq(missing, 0.05, 8.0, xtol=1e-8))
 
 

@@ -130,7 +130,9 @@ class CoxFit(Shown):
     @property
     def linear_predictor(self) -> FloatArray:
         """Log hazard of each row that counts against one with mean covariates, offset included: (n,)."""
-        return self.fitted.point.eta
+        sample = self.fitted.sample
+        eta = sample.x @ self.fitted.point.beta
+        return np.asarray(eta + sample.offset if len(sample.offset) else eta)
 
     def with_covariance(self, covariance: FloatArray, se_method: str = "given") -> CoxFit:
         """The same fit with another covariance (p, p) of its coefficients, such as a bootstrap's."""

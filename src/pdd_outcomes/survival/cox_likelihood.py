@@ -65,7 +65,7 @@ class Sample:
     ----------
     x : (n, p) covariates in working units
     weight : (n,) above 0
-    offset : (n,) part of the linear predictor that is known
+    offset : (n,) part of the linear predictor that is known; empty where there is none
     risk : cells at the event times
     efron : Efron's treatment of ties, or else Breslow's
     penalty : (p,) ridge penalty of each working coefficient: half of it times the square comes off the log likelihood
@@ -97,7 +97,7 @@ class Point:
     Attributes
     ----------
     beta : (p,) coefficients in working units
-    eta, relative : (n,) linear predictor and its exponential
+    relative : (n,) exponential of the linear predictor
     loglik : infinite and negative where hazards are too large or too small to add up
     penalised : `loglik` less the ridge penalty
     terms : (m, 6), see `kernels.tie_terms`
@@ -106,7 +106,6 @@ class Point:
     """
 
     beta: FloatArray
-    eta: FloatArray
     relative: FloatArray
     loglik: float
     penalised: float
@@ -142,7 +141,7 @@ def make_sample(
     return Sample(
         x=x,
         weight=weight,
-        offset=np.zeros(len(weight)) if offset is None else offset,
+        offset=np.zeros(0) if offset is None else offset,
         risk=risk,
         efron=efron,
         penalty=np.zeros(x.shape[1]) if penalty is None else penalty,
@@ -155,7 +154,7 @@ def make_sample(
     )
 
 
-def likelihood(sample: Sample, beta: FloatArray, table: FloatArray | None = None) -> Point:
+def likelihood(sample: Sample, beta: FloatArray, room: Point | None = None) -> Point:
     r"""The partial log likelihood at `beta` (p,), and the sums its derivatives are made of, in one pass.
 
     .. math:: \ell = \sum_i w_i\delta_i\eta_i - \sum_j \bar w_j \sum_{k=0}^{d_j-1}
@@ -166,7 +165,7 @@ def likelihood(sample: Sample, beta: FloatArray, table: FloatArray | None = None
 
     Parameters
     ----------
-    table : (m, p) array to hold `risk_sums`, whose content is lost; None makes a new one
+    room : a point no longer needed, whose arrays hold the new one's and whose own content is lost; None makes new ones
 
     References
     ----------
@@ -175,22 +174,24 @@ def likelihood(sample: Sample, beta: FloatArray, table: FloatArray | None = None
     risk = sample.risk
     n, p = sample.x.shape
     cells = len(risk.time)
-    risk_sums = np.zeros((cells, p)) if table is None else table
-    risk_sums[:] = 0.0
-    event_sums, at_risk, dying = (
-        np.zeros((len(sample.tied), p)),
-        np.zeros((cells, 1)),
-        np.zeros(len(sample.tied)),
-    )
-    eta, relative = np.empty(n), np.empty(n)
-    hazard_sums(
+    if room is None:
+        relative, terms = np.empty(n), np.empty((cells, 6))
+        risk_sums, event_sums = np.zeros((cells, p)), np.zeros((len(sample.tied), p))
+    else:
+        relative, terms = room.relative, room.terms
+        risk_sums, event_sums = room.risk_sums, room.event_sums
+        risk_sums[:] = 0.0
+        event_sums[:] = 0.0
+    at_risk, dying = np.zeros((cells, 1)), np.zeros(len(sample.tied))
+    seen = hazard_sums(
         sample.x,
         np.ascontiguousarray(beta, float),
         sample.offset,
         sample.weight,
+        risk.event,
         (risk.last, risk.last if risk.before is None else risk.before, sample.own_tied),
         risk.before is not None,
-        (eta, relative),
+        relative,
         (risk_sums, at_risk, event_sums, dying),
     )
     sum_from_the_end(risk_sums, risk.first)
@@ -201,11 +202,11 @@ def likelihood(sample: Sample, beta: FloatArray, table: FloatArray | None = None
         at_risk += tail.sums(risk, np.ones((n, 1)), hazard)
     leaving = np.zeros(cells)
     leaving[sample.tied] = dying
-    terms = tie_terms(at_risk[:, 0], leaving, sample.deaths, sample.dying, sample.efron)
-    loglik = float(sample.weight[risk.event] @ eta[risk.event] - terms[:, 0].sum())
+    tie_terms(at_risk[:, 0], leaving, sample.deaths, sample.dying, sample.efron, terms)
+    loglik = float(seen - terms[:, 0].sum())
     loglik = loglik if np.isfinite(loglik) else -np.inf
     held = loglik - float(sample.penalty @ beta**2) / 2
-    return Point(beta, eta, relative, loglik, held, terms, risk_sums, event_sums)
+    return Point(beta, relative, loglik, held, terms, risk_sums, event_sums)
 
 
 def slope(sample: Sample, point: Point) -> Slope:

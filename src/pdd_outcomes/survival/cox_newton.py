@@ -56,7 +56,7 @@ def maximise(sample: Sample, terms: Terms) -> Maximum:
             return _at_the_top(sample, point, here, start, null, iteration)
         better = _uphill(sample, point, step)
         if better is None and size < 1e-6:  # at the top, to within rounding
-            top = likelihood(sample, point.beta, point.risk_sums)  # the table held a step's sums
+            top = likelihood(sample, point.beta, point)  # its arrays held a step's
             return _at_the_top(sample, top, here, start, null, iteration)
         gain = 0.0 if better is None else better.penalised - point.penalised
         level = gain <= 1e-9 * (abs(point.penalised) + 0.1)
@@ -78,10 +78,10 @@ def _at_the_top(
 def _uphill(sample: Sample, point: Point, step: FloatArray) -> Point | None:
     """The likelihood after the step, halved until it is no lower; None where twenty halvings do not help.
 
-    Its table takes the place of the point's own, whose derivatives have been taken.
+    Its arrays take the place of the point's own, whose derivatives have been taken.
     """
     for _ in range(20):
-        there = likelihood(sample, point.beta + step, point.risk_sums)
+        there = likelihood(sample, point.beta + step, point)
         if there.penalised >= point.penalised - 1e-13 * abs(point.penalised):
             return there
         step = step / 2

@@ -75,27 +75,29 @@ def hazard_sums(
     beta: FloatArray,
     offset: FloatArray,
     weight: FloatArray,
+    event: BoolArray,
     cells: tuple[IntArray, IntArray, IntArray],
     late: bool,
-    predictors: tuple[FloatArray, FloatArray],
+    relative: FloatArray,
     tables: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
-) -> None:
-    """One pass of a Cox likelihood over its rows (n, p).
+) -> float:
+    """One pass of a Cox likelihood over its rows (n, p); the sum of weight times linear predictor over the events.
 
-    `predictors` are filled with the linear predictor and its exponential, (n,) each. `tables` gain hazard
+    `offset` (n,) is empty where there is none. `relative` (n,) is filled with the predictor's exponential, and `tables` gain hazard
     (weight times that exponential) times the row, and hazard alone, at the cells of `cells`: the last at which
     the row is at risk, (m, p) and (m, 1); less the one before its first, where `late`; and the row's own
     tied event, (t, p) and (t,). A negative cell is nowhere.
     """
     last, before, own = cells
-    eta, relative = predictors
     risk_rows, risk, event_rows, events = tables
     p = rows.shape[1]
+    seen = 0.0
     for i in range(rows.shape[0]):
-        total = offset[i]
+        total = offset[i] if len(offset) else 0.0
         for k in range(p):
             total += rows[i, k] * beta[k]
-        eta[i] = total
+        if event[i]:
+            seen += weight[i] * total
         relative[i] = np.exp(total)
         hazard = weight[i] * relative[i]
         j = last[i]
@@ -114,6 +116,7 @@ def hazard_sums(
             events[j] += hazard
             for k in range(p):
                 event_rows[j, k] += hazard * rows[i, k]
+    return seen
 
 
 @compiled
@@ -145,16 +148,21 @@ def rows_by_cell(cell: IntArray, n_cells: int) -> tuple[IntArray, IntArray]:
 
 @compiled
 def tie_terms(
-    at_risk: FloatArray, dying: FloatArray, deaths: IntArray, weight: FloatArray, efron: bool
-) -> FloatArray:
-    """What each cell adds to a Cox likelihood and its derivatives: (m, 6).
+    at_risk: FloatArray,
+    dying: FloatArray,
+    deaths: IntArray,
+    weight: FloatArray,
+    efron: bool,
+    out: FloatArray,
+) -> None:
+    """What each cell adds to a Cox likelihood and its derivatives, into `out` (m, 6).
 
     With `d` deaths of mean weight `w`, and `s_k = at_risk - (k/d) dying` for `k = 0..d-1` (Efron;
     Breslow takes `k = 0` for all of them), the columns are the sums over `k` of ``w log s_k``,
     ``w / s_k``, ``w (k/d) / s_k``, ``w / s_k^2``, ``w (k/d) / s_k^2`` and ``w (k/d)^2 / s_k^2``.
     """
-    out = np.zeros((len(at_risk), 6))
     for j in range(len(at_risk)):
+        out[j] = 0.0
         d = deaths[j]
         if d == 0:
             continue
@@ -174,7 +182,6 @@ def tie_terms(
             out[j, 3] += a
             out[j, 4] += a * f
             out[j, 5] += a * f * f
-    return out
 
 
 @compiled

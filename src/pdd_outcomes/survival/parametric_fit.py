@@ -39,6 +39,18 @@ class Top:
     information: FloatArray
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sums:
+    """What the likelihood in b / sigma and 1 / sigma adds up: z = design @ (b / sigma, 1 / sigma), in which it is linear.
+
+    Each part is a design (m, p + 1), a weight (m,), and whether the row adds a density or, where not, a survival (m,).
+    """
+
+    parts: tuple[tuple[FloatArray, FloatArray, BoolArray], ...]
+    family: Family
+    events: float  # their weight
+
+
 def derivatives(
     x: FloatArray, times: Times, family: Family, parameters: FloatArray
 ) -> tuple[float, FloatArray, FloatArray]:
@@ -101,22 +113,20 @@ def maximise(
     Olsen (1978) Econometrica 46:1211-1215. Burridge (1981) JRSS B 43:41-45.
     """
     p, centre = x.shape[1], float(times.weight @ times.end / times.weight.sum())
-    near = Times(
-        times.end - centre, None if times.entry is None else times.entry - centre, times.event, times.weight
-    )
+    sums = _sums(x, times, family, centre)
     start = starting_point(x, times, family) if start is None else start
     tau = 1.0 if family.scale_known else float(np.exp(-start[p]))
     here = np.append((start[:p] - centre * (np.arange(p) == 0)) * tau, tau)
     weakest, flat = np.zeros(p + 1), 0
     with np.errstate(over="ignore", invalid="ignore"):
-        value, score, info = _climb(x, near, family, here)
+        value, score, info = _climb(sums, here)
         for _ in range(_MOST):
             step, least, weakest = _newton_step(score, info)
             flat += abs(least) < _FLAT
             if flat == _ENOUGH or abs(np.log(here[p])) > _POINT:
                 break
             size = float((np.abs(step) / np.append(1 + np.abs(here[:p]), here[p])).max())
-            there = _uphill(x, near, family, here, step, value - 1e-12 * (abs(value) + near.weight.sum()))
+            there = _uphill(sums, here, step, value - 1e-12 * (abs(value) + times.weight.sum()))
             if there is not None:
                 here, (value, score, info) = there
             # with no gain to be had after a short step this is the top, to within rounding
@@ -129,46 +139,43 @@ def maximise(
     raise DataError(_no_top(weakest, here, terms, times.entry is not None))
 
 
-def _climb(
-    x: FloatArray, times: Times, family: Family, here: FloatArray
-) -> tuple[float, FloatArray, FloatArray]:
-    """Log likelihood, score (p + 1,) and information (p + 1, p + 1) in b / sigma and 1 / sigma; z is linear in them."""
-    w, happened, tau = times.weight, times.event, float(here[-1])
+def _sums(x: FloatArray, times: Times, family: Family, centre: float) -> _Sums:
+    """Ends less their centre; and entries where there are any, whose survival is divided out."""
+    late = np.zeros(len(x), bool) if times.entry is None else np.isfinite(times.entry)
+    parts = [(np.column_stack([-x, times.end - centre]), times.weight, times.event)]
+    if times.entry is not None and late.any():
+        before = np.column_stack([-x[late], times.entry[late] - centre])
+        parts.append((before, -times.weight[late], np.zeros(len(before), bool)))
+    return _Sums(tuple(parts), family, float(times.weight @ times.event))
+
+
+def _climb(sums: _Sums, here: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+    """Log likelihood, score (p + 1,) and information (p + 1, p + 1) in b / sigma and 1 / sigma."""
+    family, tau = sums.family, float(here[-1])
     total, score, info = 0.0, np.zeros(len(here)), np.zeros((len(here), len(here)))
-    parts = [(times.end, np.ones(len(w), bool), 1.0)]
-    if times.entry is not None:
-        late = np.isfinite(times.entry)
-        parts.append((times.entry[late], late, -1.0))
-    for ends, rows, sign in parts:
-        design = np.column_stack([-x[rows], ends])
+    for design, weight, happened in sums.parts:
         z = design @ here
-        value, first, second = family.survival(z)
-        if sign > 0:
-            value, first, second = (
-                np.where(happened, d, s) for d, s in zip(family.density(z), (value, first, second))
-            )
-        weight = sign * w[rows]
+        value, first, second = (np.where(happened, d, s) for d, s in zip(family.density(z), family.survival(z)))
         total += float(weight @ value)
         score += design.T @ (weight * first)
         info -= design.T @ (design * (weight * second)[:, None])
     if family.scale_known:  # tau is 1 and stays there
         score[-1], info[-1], info[:, -1], info[-1, -1] = 0.0, 0.0, 0.0, 1.0
     else:
-        events = float(w @ happened)
-        total += events * np.log(tau)
-        score[-1] += events / tau
-        info[-1, -1] += events / tau**2
+        total += sums.events * np.log(tau)
+        score[-1] += sums.events / tau
+        info[-1, -1] += sums.events / tau**2
     return (total if np.isfinite(total) else -np.inf), score, info
 
 
 def _uphill(
-    x: FloatArray, times: Times, family: Family, here: FloatArray, step: FloatArray, floor: float
+    sums: _Sums, here: FloatArray, step: FloatArray, floor: float
 ) -> tuple[FloatArray, tuple[float, FloatArray, FloatArray]] | None:
     """The place after a step, halved until the likelihood is no lower than `floor`; None where that does not help."""
     if step[-1] < 0:
         step = step * min(1.0, 0.9 * here[-1] / -step[-1])  # 1 / sigma stays above 0
     for _ in range(60):
-        there = _climb(x, times, family, here + step)
+        there = _climb(sums, here + step)
         if there[0] >= floor and np.isfinite(there[2]).all():
             return here + step, there
         step = step / 2

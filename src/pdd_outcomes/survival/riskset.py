@@ -163,7 +163,8 @@ class RiskSet:
         """Sums of `increments` (m,) over the cells at which each row is at risk: (n,). The adjoint of `at_risk`."""
         running = running_sum(increments)
         met = running[self.leave]
-        met -= running[self.enter]
+        if self.begin is not None or len(self.first) > 2:  # else all enter at the first cell, before any sum
+            met -= running[self.enter]
         return np.asarray(met)
 
     def entering_rows(self) -> tuple[IntArray, IntArray]:

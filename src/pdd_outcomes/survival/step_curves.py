@@ -96,7 +96,8 @@ def step_estimate(
         estimate = survival_product(hazard, risk.first)
         model, spread = np.where(last, np.inf, drift), estimate
     else:
-        terms = tie_terms(n, d, deaths, d, estimator == "fleming-harrington")
+        terms = np.empty((len(n), 6))
+        tie_terms(n, d, deaths, d, estimator == "fleming-harrington", terms)
         jump = np.divide(terms[:, 1], d, out=np.zeros_like(d), where=deaths > 0) + terms[:, 4]
         drift = model = np.ascontiguousarray(terms[:, 3])
         estimate = by_stratum(terms[:, 1], risk.first)

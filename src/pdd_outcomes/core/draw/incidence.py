@@ -49,7 +49,7 @@ def _as_curves(frame: pd.DataFrame, labels: Mapping[int, str] | None) -> pd.Data
     style.need(frame, COLUMNS, "cumulative incidence")
     several = frame["group"].nunique() > 1
     cause = [(labels or {}).get(k, f"cause {k}") for k in frame["cause"].tolist()]
-    name = [f"{g}, {c}" if several else c for g, c in zip(frame["group"], cause)]
+    name = [f"{g}: {c}" if several else c for g, c in zip(frame["group"], cause)]
     return pd.DataFrame(
         {
             "group": name,
