@@ -294,11 +294,9 @@ def test_a_fit_is_refused_where_the_likelihood_has_no_maximum_and_nowhere_else(
     assume(data["event"].any())
     centred = data[terms] - data[terms].mean()
     assume(not p or np.linalg.matrix_rank(centred) == p)
-    try:
-        fit = aft(data, "days", "event", covariates=terms, distribution=name)
-    except DataError as refused:
-        assert "no maximum" in str(refused)
-        assert without_a_top(data, terms, name == "exponential")
+    if without_a_top(data, terms, name == "exponential"):
+        with pytest.raises(DataError, match="no maximum"):
+            aft(data, "days", "event", covariates=terms, distribution=name)
     else:
-        assert not without_a_top(data, terms, name == "exponential")
+        fit = aft(data, "days", "event", covariates=terms, distribution=name)
         assert (np.linalg.eigvalsh(fit.naive_covariance) > 0).all()

@@ -48,7 +48,9 @@ def aft(
     data, time, event, weights, cluster, frequency : as in :func:`~pdd_outcomes.survival.cox`; times must be above 0
     covariates, formula : one of the two; an empty list for none
     distribution : "weibull" (default), "exponential", "lognormal" or "loglogistic"
-    robust : whether the variance is the sandwich; by default where there are weights or clusters
+    robust : whether the variance is the sandwich, over rows or clusters, of weighted scores, the log scale's included; by
+        default where there are weights or clusters. The scale of the weights changes nothing (in R's survreg it did until
+        the end of 2024).
     entry : name of the start of follow-up: the likelihood is then given survival to it (left truncation)
 
     Returns
@@ -60,7 +62,9 @@ def aft(
     Raises
     ------
     DataError
-        Times of 0, whose logarithm there is not; no event; constant or collinear terms; separation, named.
+        Times of 0, whose logarithm there is not; no event; constant or collinear terms; and a likelihood without a
+        maximum, with the reason: a term that separates the events, times that are all fitted exactly, or too little
+        follow-up after entry.
 
     References
     ----------

@@ -15,6 +15,7 @@ _MOST = 200  # rounds of Newton's method; ten are usual
 _STEP = 1e-9  # change of a working parameter, beside its size and 1, at which it has converged
 _NEAR = 1e-6  # such a change under which it has converged too, where rounding hides any gain
 _FLAT = 1e-13  # smallest eigenvalue of the information's correlation matrix with which there is a top
+_GONE = 1e-10  # information of the intercept, beside the weight of events, under which nothing is known of it
 _ENOUGH = 15  # rounds on the flat: a step may cross a flat stretch, but not so many
 _POINT = 20.0  # log scale, up or down, past which the error is nothing or everything
 
@@ -122,6 +123,10 @@ def maximise(
         value, score, info = _climb(sums, here)
         for _ in range(_MOST):
             step, least, weakest = _newton_step(score, info)
+            if (
+                abs(info[0, 0]) < _GONE * sums.events
+            ):  # the intercept has run off, and took the scale of the information along
+                least, weakest = 0.0, np.eye(p + 1)[0]
             flat += abs(least) < _FLAT
             if flat == _ENOUGH or abs(np.log(here[p])) > _POINT:
                 break
