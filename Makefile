@@ -82,12 +82,13 @@ build/$(1)/cohort/.stamp: build/$(1)/extract/manifest.json
 build/$(1)/design/.stamp: build/$(1)/cohort/manifest.json
 build/$(1)/outcomes/.stamp: build/$(1)/design/manifest.json
 build/$(1)/estimates/.stamp: build/$(1)/outcomes/manifest.json
-build/$(1)/release/.stamp: build/$(1)/estimates/manifest.json
-$(foreach t,raw extract cohort design outcomes estimates release,
+build/$(1)/evidence/.stamp: build/$(1)/estimates/manifest.json $$(wildcard analyses/$(1)/*.csv)
+build/$(1)/release/.stamp: build/$(1)/evidence/manifest.json
+$(foreach t,raw extract cohort design outcomes estimates evidence release,
 build/$(1)/$(t)/.stamp: $$(CODE) | $$(READY)
 	@$$(PDD) stage $(t) $(1)
 )
-$(foreach t,protocol raw extract cohort design outcomes estimates release,
+$(foreach t,protocol raw extract cohort design outcomes estimates evidence release,
 build/$(1)/$(t)/manifest.json: build/$(1)/$(t)/.stamp ;@:
 )
 $(SITE)/$(1).html: build/$(1)/release/manifest.json $$(PAGES) $$(CODE)

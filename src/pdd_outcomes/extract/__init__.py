@@ -11,6 +11,8 @@ import pandas as pd
 from ..core.errors import DataError, did_you_mean
 from ..protocol import Protocol
 from .contract import CONTRACT
+from .force_estimates import TABLE as FORCE_ESTIMATES
+from .force_estimates import validate_force_estimates
 from .person_table import check_declared, validate_person_table
 from .read import ENDINGS, find_table, read_text
 from .validate import Extract, validate
@@ -42,6 +44,13 @@ def read_extract(protocol: Protocol, folder: Path) -> Extract:
         extract = validate_person_table(read_text(path), protocol)
         check_declared(extract.tables["person"], protocol)
         return extract
+    if protocol.data.shape == "force_estimates":
+        path = find_table(folder, FORCE_ESTIMATES)
+        if path is None:
+            raise DataError(
+                f"{FORCE_ESTIMATES}: the folder holds no file {FORCE_ESTIMATES} that ends in {', '.join(ENDINGS)}."
+            )
+        return validate_force_estimates(read_text(path), protocol)
     found = {name: path for name in CONTRACT if (path := find_table(folder, name)) is not None}
     raw: dict[str, pd.DataFrame] = {}
     problems = [said for table in USES if table not in found for said in _needs(protocol, table)]

@@ -128,6 +128,13 @@ CONTRACT: Mapping[str, Table] = {
                     required=False,
                     not_before="incident_date",
                 ),
+                Column(
+                    "officer_id",
+                    "text",
+                    "The officer, or custody suite, that decided, by a pseudonym: an instrument for being diverted.",
+                    required=False,
+                    optional=True,
+                ),
             ),
             beside=("person_id",),
         ),

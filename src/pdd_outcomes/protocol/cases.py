@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from .load import validate
-from .model import Flag, Number, Part, Text, Whole
+from .parts import Flag, Number, Part, Text, Whole
 from .rules import Problem
 from .yaml_lines import read_document
 

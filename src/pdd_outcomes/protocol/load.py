@@ -16,6 +16,7 @@ from ..core.errors import ProtocolError, did_you_mean
 from .model import Protocol
 from .names import study_name_problem
 from .rules import Problem, cross_field_problems
+from .rules_further import further_problems
 from .yaml_lines import Document, read_document
 
 M = TypeVar("M", bound=BaseModel)
@@ -46,6 +47,7 @@ def load_protocol(path: Path) -> Protocol:
         if problem is not None:
             yield ("study",), problem
         yield from cross_field_problems(protocol)
+        yield from further_problems(protocol)
 
     return validate(read_document(path), Protocol, rules)
 

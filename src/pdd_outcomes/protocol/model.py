@@ -4,46 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import Field, StringConstraints
 
-# Strict by type and not by the whole model: a YAML list may stand for a tuple, but "5" not for 5, nor 1 for true.
-Whole = Annotated[int, Strict()]
-Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-Flag = Annotated[bool, Strict()]
-Day = Annotated[date, Strict()]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Ident = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-Share = Annotated[Number, Field(ge=0, le=1)]
-Inside = Annotated[Number, Field(gt=0, lt=1)]
-Positive = Annotated[Number, Field(gt=0)]
-Days = Annotated[Whole, Field(ge=0, le=36525)]  # a century
-Count = Annotated[Whole, Field(ge=0, le=1_000_000_000)]
-AtLeastOne = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
-Outcome_code = Annotated[Whole, Field(ge=1, le=22)]
-
-
-def _code(value: Any) -> Any:
-    # Before the union is tried: one sentence, rather than one for each type that it might have been.
-    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
-        raise PydanticCustomError(
-            "code_type",
-            "text or a whole number; quote true, false, a decimal or a date if it is text in the data",
-        )
-    return value
-
-
-Code = Annotated[Text | int, BeforeValidator(_code)]
-
-
-class Part(BaseModel):
-    """Frozen; an unknown key is an error; types are not coerced."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+from .further import Economics, Engagement, Equity, Forces, Instrument, Moderators, RollOut
+from .parts import (
+    AtLeastOne,
+    Code,
+    Count,
+    Day,
+    Days,
+    Flag,
+    Ident,
+    Inside,
+    Number,
+    Outcome_code,
+    Part,
+    Positive,
+    Share,
+    Text,
+    Whole,
+)
 
 LinkThreshold = Annotated[Number, Field(ge=0.5, lt=1)]
 
@@ -59,7 +41,7 @@ class Linkage(Part):
 class Data(Part):
     """What comes in, from where, and which days it covers."""
 
-    shape: Literal["event_tables", "person_table"]
+    shape: Literal["event_tables", "person_table", "force_estimates"]
     source: Annotated[str, StringConstraints(pattern=r"^(folder|database|public|synthetic):\s*\S.*$")]
     seed: Count = 0
     starts: Day | None = None
@@ -152,7 +134,7 @@ class Outcome(Part):
 
     id: Ident
     label: Text
-    kind: Literal["proven", "recorded", "custody", "treatment_entry", "hospital", "column"]
+    kind: Literal["proven", "recorded", "custody", "treatment_entry", "hospital", "column", "published"]
     groups: tuple[Text, ...] = ()
     exclude_groups: tuple[Text, ...] = ()
     follow_up_days: AtLeastOne | None = None
@@ -162,7 +144,7 @@ class Outcome(Part):
 class DesignPlan(Part):
     """How the groups are made alike."""
 
-    covariates: tuple[Text, ...]
+    covariates: tuple[Text, ...] = ()
     formula: Text | None = None
     method: Literal["nearest"] = "nearest"
     ratio: AtLeastOne = 1
@@ -192,7 +174,7 @@ class Analysis(Part):
     population: Text
     estimand: Literal["ATT", "ATC"] = "ATT"
     headline: Flag = False
-    design: DesignPlan
+    design: DesignPlan = DesignPlan()
     gates: Gates = Gates()
     by_force: Flag = False
 
@@ -233,6 +215,13 @@ class Protocol(Part):
     cohort: CohortPlan | None = None
     outcomes: tuple[Outcome, ...] = Field(min_length=1)
     analyses: tuple[Analysis, ...] = Field(min_length=1)
+    forces: Forces | None = None
+    roll_out: RollOut | None = None
+    instrument: Instrument | None = None
+    moderators: Moderators | None = None
+    engagement: Engagement | None = None
+    equity: Equity | None = None
+    economics: Economics | None = None
     reporting: Reporting = Reporting()
     release: Release = Release()
     limits: tuple[Text, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from .model import Analysis, History, Protocol
 from .outcome_codes import in_words
+from .plan_further import further_plan, published_plan
 
 INDEX = {
     "first": "The index incident is a person's first eligible incident",
@@ -24,6 +25,7 @@ KINDS = {
     "treatment_entry": ", the first treatment episode that starts after time zero",
     "hospital": ", the first stay in hospital after time zero",
     "column": ", as the table has it",
+    "published": ", as its authors defined it",
 }
 CLOCKS = {
     "incident": "Time zero is the day of the index incident for everyone, whatever was decided and when.",
@@ -66,9 +68,13 @@ def plan_text(protocol: Protocol) -> str:
     if protocol.background:
         parts += ["## Background", protocol.background]
     parts += ["## Data", *_data(protocol), "## Outcomes", *_outcomes(protocol)]
-    for analysis in protocol.analyses:
-        parts += _analysis(protocol, analysis)
-    parts += ["## Estimation", *_estimation(protocol), "## Reporting and disclosure", *_release(protocol)]
+    if protocol.data.shape == "force_estimates":
+        parts += published_plan(protocol)
+    else:
+        for analysis in protocol.analyses:
+            parts += _analysis(protocol, analysis)
+        parts += ["## Estimation", *_estimation(protocol), *further_plan(protocol)]
+        parts += ["## Reporting and disclosure", *_release(protocol)]
     if protocol.limits:
         parts += ["## What cannot be said", _bullets(protocol.limits)]
     if protocol.sources:

@@ -41,6 +41,7 @@ NO_COVARIATES = (
     "time",
     "event",
 )
+KINDS_OF = {"column": "person_table", "published": "force_estimates"}
 CONTACT_STAGES = ("referred", "assessed", "attended", "completed")
 
 
@@ -76,7 +77,8 @@ def _lists(p: Protocol) -> Iterator[Problem]:
             yield (key,), f"found {sum(flags)} with {word}: true; allowed: exactly one, decided in advance."
 
 
-def _twice(place: tuple[Any, ...], names: tuple[Any, ...]) -> Iterator[Problem]:
+def twice(place: tuple[Any, ...], names: tuple[Any, ...]) -> Iterator[Problem]:
+    """The problem of a list that names a thing twice."""
     said = [str(name) for name in names]
     twice = sorted({name for name in said if said.count(name) > 1})
     if twice:
@@ -132,20 +134,20 @@ def _follow_up(p: Protocol) -> Iterator[Problem]:
 
 
 def _shape(p: Protocol) -> Iterator[Problem]:
-    needs = {"event_tables": "cohort", "person_table": "person_table"}[p.data.shape]
-    other = {"event_tables": "person_table", "person_table": "cohort"}[p.data.shape]
-    if getattr(p, needs) is None:
-        yield (needs,), f"is missing; data.shape {p.data.shape} needs it."
-    if getattr(p, other) is not None:
-        yield (other,), f"does not belong to data.shape {p.data.shape}. Remove it."
+    needs = {"event_tables": "cohort", "person_table": "person_table"}.get(p.data.shape, "")
+    for part in ("cohort", "person_table"):
+        if part == needs and getattr(p, part) is None:
+            yield (part,), f"is missing; data.shape {p.data.shape} needs it."
+        if part != needs and getattr(p, part) is not None:
+            yield (part,), f"does not belong to data.shape {p.data.shape}. Remove it."
     for key in ("starts", "cut"):
         given = getattr(p.data, key) is not None
         if p.data.shape == "event_tables" and not given:
             yield ("data", key), "is missing; event tables need the first and last day that they cover."
-        if p.data.shape == "person_table" and given:
+        if p.data.shape != "event_tables" and given:
             yield (
                 ("data", key),
-                "does not belong to data.shape person_table, which holds its own times. Remove it.",
+                f"does not belong to data.shape {p.data.shape}, which holds its own times. Remove it.",
             )
     if p.data.source.startswith("synthetic:") and not p.synthetic:
         yield (
@@ -162,8 +164,8 @@ def _person_table(p: Protocol) -> Iterator[Problem]:
     if both:
         yield ("person_table", "treatment", "comparator"), f"found {sorted(both)} among the treated too."
     for key in ("treated", "comparator"):
-        yield from _twice(("person_table", "treatment", key), getattr(table.treatment, key))
-    yield from _twice(("person_table", "event", "values"), table.event.values)
+        yield from twice(("person_table", "treatment", key), getattr(table.treatment, key))
+    yield from twice(("person_table", "event", "values"), table.event.values)
     for column, keys in _roles(table).items():
         for key in keys[1:]:
             yield (("person_table", *key.split(".")), f"found {column!r}, which is {keys[0]} already.")
@@ -210,8 +212,8 @@ def _cohort(p: Protocol) -> Iterator[Problem]:
     if p.cohort is None:
         return
     codes = p.cohort.comparator.outcome_codes
-    yield from _twice(("cohort", "comparator", "outcome_codes"), codes)
-    yield from _twice(("cohort", "offence_groups"), p.cohort.offence_groups)
+    yield from twice(("cohort", "comparator", "outcome_codes"), codes)
+    yield from twice(("cohort", "offence_groups"), p.cohort.offence_groups)
     yield from _histories(p)
     stage = p.cohort.diverted.contact
     if stage not in CONTACT_STAGES:
@@ -247,7 +249,7 @@ def _histories(p: Protocol) -> Iterator[Problem]:
 
 def _outcomes(p: Protocol) -> Iterator[Problem]:
     for i, outcome in enumerate(p.outcomes):
-        if (outcome.kind == "column") != (p.data.shape == "person_table"):
+        if KINDS_OF.get(outcome.kind, "event_tables") != p.data.shape:
             yield (
                 ("outcomes", i, "kind"),
                 f"found {outcome.kind}; it does not belong to data.shape {p.data.shape}.",
@@ -268,8 +270,8 @@ def _outcomes(p: Protocol) -> Iterator[Problem]:
                 ("outcomes", i, "follow_up_days"),
                 f"found {outcome.follow_up_days}; allowed: at most the longest horizon, {max(*p.horizons, p.tau):.12g}.",
             )
-        yield from _twice(("outcomes", i, "groups"), outcome.groups)
-        yield from _twice(("outcomes", i, "exclude_groups"), outcome.exclude_groups)
+        yield from twice(("outcomes", i, "groups"), outcome.groups)
+        yield from twice(("outcomes", i, "exclude_groups"), outcome.exclude_groups)
         if i and outcome.kind == "column":
             yield (
                 ("outcomes", i),
@@ -280,8 +282,11 @@ def _outcomes(p: Protocol) -> Iterator[Problem]:
 def _analyses(p: Protocol) -> Iterator[Problem]:
     for i, analysis in enumerate(p.analyses):
         place = ("analyses", i)
+        if p.data.shape == "force_estimates":
+            yield from _published(analysis, place)
+            continue
         for key in ("covariates", "exact"):
-            yield from _twice((*place, "design", key), getattr(analysis.design, key))
+            yield from twice((*place, "design", key), getattr(analysis.design, key))
         if not analysis.design.covariates:
             yield (*place, "design", "covariates"), "is empty; balance is judged on these columns."
         if analysis.design.replace and analysis.design.order == "closest":
@@ -300,6 +305,18 @@ def _analyses(p: Protocol) -> Iterator[Problem]:
                 )
         else:
             yield from _forces(analysis, place)
+
+
+def _published(analysis: Analysis, place: tuple[Any, ...]) -> Iterator[Problem]:
+    """An analysis of estimates that others made: of forces, and with no design of its own."""
+    for key in ("design", "gates"):
+        if key in analysis.model_fields_set:
+            yield (
+                (*place, key),
+                "does not belong to data.shape force_estimates, whose people are not here. Remove it.",
+            )
+    if analysis.exposure != "force" or not analysis.by_force:
+        yield (*place, "exposure"), "estimates by force need exposure: force and by_force: true."
 
 
 def _columns(p: Protocol, analysis: Analysis, place: tuple[Any, ...]) -> Iterator[Problem]:

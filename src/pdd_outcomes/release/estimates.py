@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,17 @@ import pandas as pd
 from ..core.columns import BoolArray, FloatArray, IntArray
 from ..core.errors import DisclosureError
 from ..core.results import two_sided_p
-from .rounding import SLACK, Settings, round_count, round_p, round_step, significant, step_at_least
+from .rounding import (
+    SLACK,
+    Settings,
+    coarse,
+    moved,
+    round_count,
+    round_p,
+    round_step,
+    significant,
+    step_at_least,
+)
 from .suppress import TOTAL_GROUPS, complete_groups, refuse_where, row_codes, shown, small, small_or_full
 
 ARMS = ("treated", "control")
@@ -21,7 +31,6 @@ TIME_STEPS: Mapping[str, float] = {"months": 0.01, "days": 0.1}
 NUMBERS = ["estimate", "std_error", "conf_low", "conf_high", "p_value"]
 COUNTS = [f"{what}_{arm}" for what in ("n", "events", "ess") for arm in ARMS]
 RATIO_FIGURES = 4
-ERROR_FIGURES = 3
 PRINTED = 6  # figures of numbers whose precision the counts have already limited
 
 WHO = ["analysis", "exposure", "population"]
@@ -134,15 +143,15 @@ def _release_numbers(frame: pd.DataFrame, raw: pd.DataFrame, few: BoolArray, set
     by_distance = (ratio_of_risks | ~is_ratio) & (timed == 0)
     for side in ("conf_low", "conf_high"):
         limit = np.where(is_ratio, significant(old[side], RATIO_FIGURES), round_step(old[side], timed))
-        moved = _moved(estimate, old["estimate"], old[side], share, is_ratio)
-        limit = np.where(by_distance, moved, limit)
+        shifted = moved(estimate, old["estimate"], old[side], share, is_ratio)
+        limit = np.where(by_distance, shifted, limit)
         limit = np.where(scale == "probability", np.clip(limit, 0.0, 1.0), limit)
         for name, null in NULLS.items():
             crossed = (scale == name) & ((old[side] - null) * (limit - null) < 0)
             limit = np.where(crossed, null, limit)
         frame[side] = significant(limit, PRINTED)
     frame["estimate"] = significant(estimate, PRINTED)
-    frame["std_error"] = _coarse(old["std_error"], share)
+    frame["std_error"] = coarse(old["std_error"], share)
     frame["p_value"] = round_p(_p_values(frame, old["p_value"], by_distance))
     return np.asarray(few | (np.isnan(estimate) & ~np.isnan(old["estimate"])))
 
@@ -191,22 +200,3 @@ def _estimates(
     estimate = np.where(difference, treated - control, estimate)
     estimate = np.where(ratio, treated / control, estimate)
     return np.where(few, np.nan, estimate), np.asarray(ratio)
-
-
-def _coarse(x: FloatArray, share: FloatArray) -> FloatArray:
-    """Non-negative values to three figures, or as many as a relative step of `share` leaves; at least one."""
-    with np.errstate(divide="ignore"):
-        lead = 10.0 ** np.floor(np.log10(x))
-    finest = lead / 10 ** (ERROR_FIGURES - 1)
-    step = np.minimum(np.maximum(step_at_least(x * share), finest), lead)
-    return round_step(x, np.where(np.isfinite(step), step, 0.0))
-
-
-def _moved(
-    new: FloatArray, old: FloatArray, limit: FloatArray, share: FloatArray, is_ratio: Sequence[bool]
-) -> FloatArray:
-    """A limit at its old distance from the estimate, the distance at released precision."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        apart = np.where(is_ratio, np.log(limit / old), limit - old)
-        distance = np.sign(apart) * _coarse(np.abs(apart), share)
-        return np.where(is_ratio, new * np.exp(distance), new + distance)

@@ -114,6 +114,15 @@ pooling
     analysis text key | outcome text key | measure text key | horizon_days number setting | k whole tally
     tau2 number test | tau2_low number test | tau2_high number test | i2 number test
     q number test | q_df number tally | q_p number test | shared_controls bool setting | note text text
+evidence
+    section text key | part text key | analysis text key | outcome text key | by text key | group text key
+    measure text key | estimand text key | scale text key | horizon_days number setting | place number setting
+    estimate number estimate | std_error number estimate | conf_low number estimate | conf_high number estimate
+    band_low number estimate | band_high number estimate | level number setting | p_value number test
+    statistic number test | df number tally | se_method text text | units whole tally
+    n_treated whole count | n_control whole count
+    events_treated whole event_count n_treated | events_control whole event_count n_control
+    status text text | reason text reason | note text text | suppressed text marks
 flow
     stream text key | step whole key | label text text | rule text text
     n_in whole total | n_excluded whole count | n_out whole total | suppressed text marks

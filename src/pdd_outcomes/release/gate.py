@@ -19,6 +19,7 @@ from ..core.errors import DisclosureError, choose, did_you_mean, rows_phrase
 from . import curves, tables
 from .balance import release_balance
 from .estimates import release_estimates
+from .evidence import release_evidence
 from .findings import TABLES, Column, Findings, Rule, TableSchema, check_study, typed
 from .register import Row, hidden_cells, register_frame, register_rows
 from .rounding import Settings
@@ -80,6 +81,7 @@ def _apply(
     rules: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
         "estimates": lambda _: estimates,
         "pooling": tables.release_pooling,
+        "evidence": lambda frame: release_evidence(frame, settings),
         "flow": lambda frame: tables.release_flow(frame, settings),
         "balance": lambda frame: release_balance(frame, given["matching"], settings),
         "overlap": lambda frame: tables.release_overlap(frame, settings),

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..core.columns import FloatArray
+from ..core.columns import BoolArray, FloatArray
 
+ERROR_FIGURES = 3
 MIDPOINT_BASE = 6  # "midpoint-6"; every other base rounds to the nearest multiple
 SLACK = 1e-9  # weighted counts are sums of doubles: 12.499999999 is twelve and a half
 
@@ -117,3 +118,22 @@ def round_p(p: Any) -> FloatArray:
     """Probabilities of a test to three decimals; under 0.001, to one significant figure."""
     value = np.asarray(p, dtype=float)
     return np.where(value < 0.001, significant(value, 1), round_step(value, 0.001))
+
+
+def coarse(x: FloatArray, share: FloatArray) -> FloatArray:
+    """Non-negative values to three figures, or as many as a relative step of `share` leaves; at least one."""
+    with np.errstate(divide="ignore"):
+        lead = 10.0 ** np.floor(np.log10(x))
+    finest = lead / 10 ** (ERROR_FIGURES - 1)
+    step = np.minimum(np.maximum(step_at_least(x * share), finest), lead)
+    return round_step(x, np.where(np.isfinite(step), step, 0.0))
+
+
+def moved(
+    new: FloatArray, old: FloatArray, limit: FloatArray, share: FloatArray, is_ratio: BoolArray
+) -> FloatArray:
+    """A limit at its old distance from the estimate, the distance at released precision."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = np.where(is_ratio, np.log(limit / old), limit - old)
+        distance = np.sign(apart) * coarse(np.abs(apart), share)
+        return np.where(is_ratio, new * np.exp(distance), new + distance)

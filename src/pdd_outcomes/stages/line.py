@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..core.errors import choose
-from . import cohort, design, estimates, extract, outcomes, protocol, raw, release
+from . import cohort, design, estimates, evidence, extract, outcomes, protocol, raw, release
+from .published import unless_published
 from .runner import Log, Stage
 from .runner import run_stage as run_one
 from .study import Study
@@ -19,19 +20,36 @@ LINE: dict[str, Callable[[Provider], Stage]] = {
         "raw", ("protocol",), raw.runner(provider), "find the data as they were sent", raw.files_sent
     ),
     "extract": lambda _: Stage("extract", ("raw",), extract.run, "check the data against the contract"),
-    "cohort": lambda _: Stage("cohort", ("extract",), cohort.run, "one row a person, no outcomes"),
-    "design": lambda _: Stage("design", ("cohort",), design.run, "score, match, check balance and gates"),
+    "cohort": lambda _: Stage(
+        "cohort", ("extract",), unless_published("cohort", cohort.run), "one row a person, no outcomes"
+    ),
+    "design": lambda _: Stage(
+        "design", ("cohort",), unless_published("design", design.run), "score, match, check balance and gates"
+    ),
     "outcomes": lambda _: Stage(
-        "outcomes", ("extract", "cohort", "design"), outcomes.run, "join outcomes to the locked design"
+        "outcomes",
+        ("extract", "cohort", "design"),
+        unless_published("outcomes", outcomes.run),
+        "join outcomes to the locked design",
     ),
     "estimates": lambda _: Stage(
         "estimates",
         ("cohort", "design", "outcomes"),
-        estimates.run,
+        unless_published("estimates", estimates.run),
         "risks, hazards, restricted means, pooling",
     ),
+    "evidence": lambda _: Stage(
+        "evidence",
+        ("extract", "cohort", "design", "outcomes", "estimates"),
+        evidence.run,
+        "forces, roll-out, engagement, moderators, equity, costs",
+        evidence.files_beside,
+    ),
     "release": lambda _: Stage(
-        "release", ("raw", "extract", "cohort", "design", "estimates"), release.run, "disclosure control"
+        "release",
+        ("raw", "extract", "cohort", "design", "estimates", "evidence"),
+        release.run,
+        "disclosure control",
     ),
 }
 STAGES = tuple(LINE)

@@ -34,7 +34,9 @@ def files_sent(study: Study) -> dict[str, str]:
 
 def _tables(shape: str, linkage: bool = False) -> tuple[str, ...]:
     """The tables of a study by name, with the lists that linkage needs."""
-    return (*CONTRACT, *(LISTS if linkage else ())) if shape == "event_tables" else ("person",)
+    if shape == "event_tables":
+        return (*CONTRACT, *(LISTS if linkage else ()))
+    return ("person",) if shape == "person_table" else (shape,)
 
 
 def runner(provider: Callable[[str, int, Path], None]) -> Callable[[Workbench], None]:

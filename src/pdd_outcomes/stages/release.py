@@ -9,7 +9,7 @@ import pandas as pd
 from ..cohort.labels import LABELS
 from ..core.errors import DataError
 from ..protocol import Analysis, Protocol
-from ..release.findings import write_findings
+from ..release.findings import TABLES, Rule, write_findings
 from ..release.gate import release
 from ..release.provenance import provenance
 from .files import text_column
@@ -23,6 +23,7 @@ SOURCES = {
     "quality": ("extract", "quality.csv"),
     "estimates": ("estimates", "estimates.csv"),
     "pooling": ("estimates", "pooling.csv"),
+    "evidence": ("evidence", "evidence.csv"),
     "curves": ("estimates", "curves.csv"),
     "ph_tests": ("estimates", "ph_tests.csv"),
 }
@@ -35,6 +36,8 @@ def run(bench: Workbench) -> None:
     if bench.protocol.synthetic:
         raw["truth"] = _truth(bench)
     raw["gates"] = raw["gates"].assign(override=text_column(raw["gates"]["override"]))
+    words = TABLES["evidence"].under(Rule.KEY, Rule.TEXT, Rule.REASON)
+    raw["evidence"] = raw["evidence"].assign(**{c: text_column(raw["evidence"][c]) for c in words})
     raw["pooling"] = raw["pooling"].assign(note=text_column(raw["pooling"]["note"]))
     findings, register = release(raw, _study(bench, raw["matching"]), bench.protocol.release)
     write_findings(bench.folder / "findings", findings)

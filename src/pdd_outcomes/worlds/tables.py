@@ -139,7 +139,7 @@ def _disposals(
         )
     row, when, group, outcome, delay = (np.concatenate([p[k] for p in parts]) for k in range(5))
     decided = days(settings.first_index, when + delay)
-    return pd.DataFrame(
+    made = pd.DataFrame(
         {
             "incident_id": [f"SYN-{tag}I{i:07d}" for i in rng.permutation(len(row)) + 1],
             "person_id": ids.to_numpy()[row],
@@ -150,6 +150,10 @@ def _disposals(
             "outcome_date": decided.where(outcome != 0, ""),
         }
     )
+    if settings.officer_leniency and people.officer is not None:
+        number = people.officer[row]
+        made["officer_id"] = [f"SYN-{f[:2].upper()}{o:03d}" for f, o in zip(made["force"], number)]
+    return made
 
 
 def _offences(
