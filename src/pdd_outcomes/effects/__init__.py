@@ -1,9 +1,23 @@
 """Effects after design: the outcome functions take the design whole."""
 
 from .arms import ArmContrast
+from .bacon import Bacon, bacon
 from .bootstrap import Bootstrapped, bootstrap
+from .cascade import Cascade, cascade
 from .clone_censor import CloneCensor, clone_censor
 from .doubly_robust import doubly_robust
+from .engagement import Engagement, engagement
+from .instrumental import Instrumental, instrumental
+from .interrupted import Interrupted, interrupted_series
+from .leniency import (
+    ComplierEffect,
+    InstrumentChecks,
+    check_instrument,
+    complier_effect,
+    leave_one_out_leniency,
+)
+from .panel import PanelFit, hausman, panel_model, two_way_effects
+from .per_protocol import PerProtocol, per_protocol
 from .prognostic import prognostic_balance
 from .risk import RiskContrast, mcnemar, risk_contrast
 from .standardise import standardise
@@ -11,16 +25,37 @@ from .time_to_event import TimeToEvent, time_to_event
 
 __all__ = [
     "ArmContrast",
+    "Bacon",
     "Bootstrapped",
+    "Cascade",
     "CloneCensor",
+    "ComplierEffect",
+    "Engagement",
+    "InstrumentChecks",
+    "Instrumental",
+    "Interrupted",
+    "PanelFit",
+    "PerProtocol",
     "RiskContrast",
     "TimeToEvent",
+    "bacon",
     "bootstrap",
+    "cascade",
+    "check_instrument",
     "clone_censor",
+    "complier_effect",
     "doubly_robust",
+    "engagement",
+    "hausman",
+    "instrumental",
+    "interrupted_series",
+    "leave_one_out_leniency",
     "mcnemar",
+    "panel_model",
+    "per_protocol",
     "prognostic_balance",
     "risk_contrast",
     "standardise",
     "time_to_event",
+    "two_way_effects",
 ]

@@ -32,7 +32,7 @@ LIMITS = ("conf_low", "conf_high", "band_low", "band_high")
 NUMBERS = ["estimate", "std_error", *LIMITS, "p_value", "statistic"]
 COUNTS = [f"{what}_{arm}" for what in ("n", "events") for arm in ARMS]
 NULLS: Mapping[str, float] = {"difference": 0.0, "ratio": 1.0, "money": 0.0, "count": 0.0}
-PUBLISHED = "published"
+PUBLISHED, UNIT_COST = "published", "unit_cost"
 LEAST_UNITS = 3  # a statistic of fewer forces is a statement about each of them
 MEDIAN_OF = 3  # thresholds: a middle of fewer is near to being somebody's own
 FIGURES = 3
@@ -84,9 +84,9 @@ def _check(raw: pd.DataFrame) -> None:
         n, events = (raw[f"{c}_{arm}"].to_numpy(dtype=float) for c in ("n", "events"))
         people = raw["scale"].isin(SHARES).to_numpy()
         refuse_where(people & (events > n + SLACK), "evidence", f"events_{arm} is more than n_{arm}")
-    published = (raw["section"] == PUBLISHED).to_numpy()
+    published = ((raw["section"] == PUBLISHED) | (raw["part"] == UNIT_COST)).to_numpy()
     refuse_where(
-        published & raw[COUNTS].notna().any(axis=1).to_numpy(), "evidence", "a published estimate counts people"
+        published & raw[COUNTS].notna().any(axis=1).to_numpy(), "evidence", "a published estimate or a unit cost counts people"
     )
     digits = raw["note"].str.contains(r"\d", regex=True).to_numpy()
     refuse_where(digits, "evidence", "note holds a figure, which has no rule")
@@ -107,7 +107,8 @@ def _few(frame: pd.DataFrame, threshold: int) -> BoolArray:
         few |= given & ~shares & (events < threshold - SLACK)
         few |= given & (scale == "days") & (n < MEDIAN_OF * threshold)
     units = frame["units"].to_numpy(dtype=float)
-    known = (frame["section"] == PUBLISHED).to_numpy()  # others have published it; no person is behind it here
+    # Others have published it, or it is the plan's own: no person is behind it here.
+    known = ((frame["section"] == PUBLISHED) | (frame["part"] == UNIT_COST)).to_numpy()
     few |= ~counted & ~known & ~(units >= LEAST_UNITS)
     return _completed(frame, few, threshold)
 

@@ -136,4 +136,4 @@ def moved(
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.where(is_ratio, np.log(limit / old), limit - old)
         distance = np.sign(apart) * coarse(np.abs(apart), share)
-        return np.where(is_ratio, new * np.exp(distance), new + distance)
+        return np.where(is_ratio, new * np.exp(np.where(is_ratio, distance, 0.0)), new + distance)

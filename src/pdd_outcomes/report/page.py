@@ -16,7 +16,20 @@ from pathlib import Path
 from ..release.findings import read_findings
 from . import words
 from .reading import Reading
-from .sections import compared, effect, first, forces, record, sure
+from .sections import (
+    compared,
+    economics,
+    effect,
+    first,
+    forces,
+    implementation,
+    instrument,
+    mechanisms,
+    moderators,
+    published,
+    record,
+    sure,
+)
 
 
 class Study:
@@ -43,6 +56,8 @@ class Study:
     def answer(self) -> str:
         """The answer in one sentence of plain text."""
         reading = self.reading
+        if published.is_published(reading):
+            return published.answer(reading)
         if not reading.has_effects:
             return "Stopped at a gate of the protocol: the groups could not be made alike enough, and no effect was estimated."
         contrast = reading.contrast(reading.lead, reading.main)
@@ -55,11 +70,19 @@ class Study:
 
     def headline(self) -> str:
         """The answer with its figures, for whom it holds and how sure it is."""
+        if published.is_published(self.reading):
+            return published.headline(self.reading)
         return first.headline(self.reading)
 
     def says(self) -> str:
         """What you can say and what you cannot."""
+        if published.is_published(self.reading):
+            return published.says(self.reading)
         return first.says(self.reading)
+
+    def published(self) -> str:
+        """Published estimates pooled again, an outcome a section."""
+        return published.outcomes(self.reading)
 
     def glance(self) -> str:
         """Every comparison and outcome side by side."""
@@ -89,12 +112,34 @@ class Study:
         """The section on forces with its heading; empty for a study without any."""
         return forces.forces(self.reading)
 
+    def instrument(self) -> str:
+        """Officers as an instrument, with its heading; empty for a study without it, as are those that follow."""
+        return instrument.instrument(self.reading)
+
+    def mechanisms(self) -> str:
+        """What engagement adds."""
+        return mechanisms.mechanisms(self.reading)
+
+    def moderators(self) -> str:
+        """For whom."""
+        return moderators.moderators(self.reading)
+
+    def implementation(self) -> str:
+        """Who is reached: the cascade, equity, net-widening."""
+        return implementation.implementation(self.reading)
+
+    def economics(self) -> str:
+        """Costs and consequences."""
+        return economics.economics(self.reading)
+
     def sure(self) -> str:
         """Rule, gates, tests, limits."""
         return sure.sure(self.reading)
 
     def methods(self) -> str:
         """How it was done."""
+        if published.is_published(self.reading):
+            return published.methods(self.reading)
         return record.methods(self.reading)
 
     def data_lab(self) -> str:

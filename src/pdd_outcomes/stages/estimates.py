@@ -60,7 +60,8 @@ def run(bench: Workbench) -> None:
     made = {
         name: pd.concat(frames, ignore_index=True) if frames else empty(name) for name, frames in raw.items()
     }
-    pooled, pooling = pool_forces(bench.protocol, made["estimates"], shared)
+    pooled, pooling, together = pool_forces(bench.protocol, made["estimates"], shared)
+    bench.write("covariances.csv", together)
     made["estimates"] = (
         pd.concat([made["estimates"], pooled], ignore_index=True) if len(pooled) else made["estimates"]
     )
@@ -89,10 +90,10 @@ def comparisons(bench: Workbench) -> Iterator[Comparison]:
         for group, part in own.groupby("group", sort=True):
             part = part.reset_index(drop=True)
             its_rows = rows.loc[(rows["analysis"] == analysis.id) & (rows["group"] == group)]
-            locked = _locked(part, its_rows, analysis.estimand)
-            yield Comparison(analysis, "matched", str(group), part, locked)
+            own_design = locked(part, its_rows, analysis.estimand)
+            yield Comparison(analysis, "matched", str(group), part, own_design)
             if analysis.by_force and group == EVERYONE:
-                yield from _by_force(analysis, part, locked)
+                yield from _by_force(analysis, part, own_design)
 
 
 def _naive(people: pd.DataFrame) -> Design:
@@ -105,7 +106,8 @@ def _naive(people: pd.DataFrame) -> Design:
     return Locked(design.treated, design.weights, None, design.requested, clustered)
 
 
-def _locked(part: pd.DataFrame, rows: pd.DataFrame, estimand: str) -> Locked:
+def locked(part: pd.DataFrame, rows: pd.DataFrame, estimand: str) -> Locked:
+    """The design of a part as it was locked, from its people and the rows of its outcome models."""
     clusters = [rows["cluster_1"].to_numpy(dtype=np.int64)]
     if (rows["cluster_2"] >= 0).all():
         clusters.append(rows["cluster_2"].to_numpy(dtype=np.int64))

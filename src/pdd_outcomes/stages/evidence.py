@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from .economics import costs
+from .engagement import engaged
+from .equity import fairness
 from .evidence_rows import Row, evidence_frame
+from .few_forces import forces
 from .files import sha256_file
+from .instrument import officers
+from .moderation import moderation
 from .published import published
 from .runner import Workbench
 from .study import Study
 
-SECTIONS: dict[str, Callable[[Workbench], Iterator[Row]]] = {}
+# In the order of the report; each is there where the protocol has a part of that name.
+SECTIONS: dict[str, Callable[[Workbench], Iterator[Row]]] = {
+    "forces": forces,
+    "instrument": officers,
+    "engagement": engaged,
+    "moderators": moderation,
+    "equity": fairness,
+    "economics": costs,
+}
 
 
 def files_beside(study: Study) -> dict[str, str]:

@@ -21,6 +21,7 @@ from .design import EVERYONE
 POOLED = "pooled"
 MEASURES = ("hazard_ratio", "hazard_ratio_interval", "risk_difference", "rmst_difference")
 METHODS = (("wald", "REML, Wald"), ("hksj", "REML, Hartung-Knapp"))
+PAIRS = ["analysis", "outcome", "measure", "horizon_days", "force", "other", "estimate", "covariance"]
 FEWEST = 3  # with two estimates the variance between forces cannot be told from their errors
 SHARED = "Comparison people are shared between the forces; the correlation that this makes between their estimates is in the pooling."
 
@@ -57,14 +58,15 @@ def _times(measure: str, horizon: float, start: float) -> tuple[float, float]:
 
 def pool_forces(
     protocol: Protocol, estimates: pd.DataFrame, shared: Influences
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Pooled rows for the table of estimates, and the table of what differs between forces.
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Pooled rows for the table of estimates, the table of what differs between forces, and the covariances of their estimates.
 
     Where the exposure is the force, every force is compared with people of the same comparison forces, so their
     estimates vary together, and are pooled with the covariance that the people they share give.
     """
     rows: list[dict[str, Any]] = []
     spread: list[dict[str, Any]] = []
+    covariances: list[pd.DataFrame] = []
     by_force = {a.id: a for a in protocol.analyses if a.by_force}
     chosen = estimates.loc[
         estimates["analysis"].isin(list(by_force))
@@ -85,9 +87,24 @@ def pool_forces(
         rows += [_row(usable, r, words) for r, (_, words) in zip(results, METHODS)]
         rows.append(_prediction(usable, results[1]))
         spread.append(_spread(named, results[1], common))
+        covariances.append(_long(named, results[1]))
     estimate_columns = [c.name for c in TABLES["estimates"].columns if c.rule is not Rule.MARKS]
-    return pd.DataFrame(rows, columns=estimate_columns), pd.DataFrame(
-        spread, columns=list(TABLES["pooling"].names)
+    together = pd.concat(covariances, ignore_index=True) if covariances else pd.DataFrame(columns=PAIRS)
+    pooling = pd.DataFrame(spread, columns=list(TABLES["pooling"].names))
+    return pd.DataFrame(rows, columns=estimate_columns), pooling, together
+
+
+def _long(named: dict[str, Any], result: Pooled) -> pd.DataFrame:
+    """Estimates on the scale they are pooled on and their covariances, a row a pair of forces."""
+    first, second = np.indices(result.covariance.shape).reshape(2, -1)
+    return pd.DataFrame(
+        {
+            **{c: named[c] for c in PAIRS[:4]},
+            "force": np.array(result.labels)[first],
+            "other": np.array(result.labels)[second],
+            "estimate": result.estimates[first],
+            "covariance": result.covariance.ravel(),
+        }
     )
 
 

@@ -23,6 +23,8 @@ from .files import canonical_json, check_unchanged, sole_use, write_text
 from .runner import Log, read_manifest
 from .study import Study, studies
 
+PAGES = {"force_estimates": "published.qmd"}
+
 
 def render_studies(opened: Sequence[Study], root: Path, *, engine: Engine, log: Log) -> list[Path]:
     """Render each study and then the index; a study that a gate stopped does not keep the others from their pages.
@@ -63,7 +65,7 @@ def render_study(study: Study, *, engine: Engine, log: Log) -> Path:
     with _room(study, log) as room:
         made = room / study.page.name
         result = render(
-            page_source("study.qmd"),
+            page_source(PAGES.get(study.protocol.data.shape, "study.qmd")),
             made,
             parameters={"findings": str(findings)},
             metadata=page.metadata(),

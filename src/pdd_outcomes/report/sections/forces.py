@@ -13,6 +13,7 @@ from ..figures.picture import label
 from ..markdown import figure, heading, html, join, text
 from ..reading import CAUTIOUS, POOLED, Analysis, Number, Outcome, Reading
 from ..tables import Column, Group, fold, table
+from .few_forces import few_forces
 from .first import interval_cell, p_of, ratio_decimals
 
 
@@ -40,6 +41,7 @@ def _analysis(reading: Reading, analysis: Analysis) -> str:
     return join(
         heading(3, analysis.label, label("sec-forces", analysis.id)),
         *(_outcome(reading, analysis, outcome) for outcome in reading.outcomes),
+        few_forces(reading, analysis),
     )
 
 
