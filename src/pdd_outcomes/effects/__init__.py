@@ -5,8 +5,10 @@ from .bacon import Bacon, bacon
 from .bootstrap import Bootstrapped, bootstrap
 from .cascade import Cascade, cascade
 from .clone_censor import CloneCensor, clone_censor
+from .difference_in_differences import difference_in_differences, event_study
 from .doubly_robust import doubly_robust
 from .engagement import Engagement, engagement
+from .group_time import Aggregated, GroupTime
 from .instrumental import Instrumental, instrumental
 from .interrupted import Interrupted, interrupted_series
 from .leniency import (
@@ -24,6 +26,7 @@ from .standardise import standardise
 from .time_to_event import TimeToEvent, time_to_event
 
 __all__ = [
+    "Aggregated",
     "ArmContrast",
     "Bacon",
     "Bootstrapped",
@@ -31,6 +34,7 @@ __all__ = [
     "CloneCensor",
     "ComplierEffect",
     "Engagement",
+    "GroupTime",
     "InstrumentChecks",
     "Instrumental",
     "Interrupted",
@@ -44,8 +48,10 @@ __all__ = [
     "check_instrument",
     "clone_censor",
     "complier_effect",
+    "difference_in_differences",
     "doubly_robust",
     "engagement",
+    "event_study",
     "hausman",
     "instrumental",
     "interrupted_series",

@@ -42,7 +42,7 @@ class Panel:
             x=None if self.x is None else self.x[kept],
             start=self.start[kept],
             weight=self.weight[kept],
-            cluster=self.cluster[kept],
+            cluster=np.unique(self.cluster[kept], return_inverse=True)[1],
         )
 
 
@@ -72,11 +72,15 @@ class Cells:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """Group-time effects att (k,) (NaN where there is a reason), their influence (n, k), and the reasons ("" where none)."""
+    """Group-time effects att (k,) (NaN where there is a reason), their influence (n, k), and the reasons ("" where none).
+
+    `scale` is the outcome's average size, beside which rounding is told from chance.
+    """
 
     att: FloatArray
     influence: FloatArray
     reasons: tuple[str, ...]
+    scale: float
 
 
 def plan(panel: Panel, *, control: str, base: str, anticipation: float) -> Cells:
@@ -114,10 +118,13 @@ def fit(panel: Panel, cells: Cells, method: str) -> Fitted:
     influence = np.zeros((len(code), len(att)))
     reasons = [""] * len(att)
     for k in range(len(att)):
+        treated = code == cells.group[k]
+        if not treated.any():
+            reasons[k] = "no unit of the group is left"
+            continue
         if cells.time[k] == cells.base[k]:
             att[k], reasons[k] = 0.0, BASE
             continue
-        treated = code == cells.group[k]
         inside = treated | cells.controls[k][code]
         if inside.sum() == treated.sum():
             reasons[k] = NO_CONTROL
@@ -129,7 +136,7 @@ def fit(panel: Panel, cells: Cells, method: str) -> Fitted:
             reasons[k] = found
         else:
             att[k], influence[inside, k] = found
-    return Fitted(att, influence, tuple(reasons))
+    return Fitted(att, influence, tuple(reasons), float(np.abs(panel.y).mean()))
 
 
 def leave_out(panel: Panel, cells: Cells, method: str) -> tuple[FloatArray, FloatArray]:
@@ -151,11 +158,7 @@ def leave_out(panel: Panel, cells: Cells, method: str) -> tuple[FloatArray, Floa
             left[g] = panel.weight[stays].sum()
             sums[g] = panel.weight[stays] @ panel.y[stays]
         mass[c] = left[:-1]
-        att[c] = (
-            _means(sums, left, cells)
-            if panel.x is None
-            else fit(panel.only(~gone), cells, method).att * np.where(left[cells.group] > 0, 1.0, np.nan)
-        )
+        att[c] = _means(sums, left, cells) if panel.x is None else fit(panel.only(~gone), cells, method).att
     return att, mass
 
 
@@ -211,9 +214,7 @@ def two_by_two(
     design = np.column_stack([np.ones(len(change)), x])
     try:
         fitted, of_mean = (
-            (np.zeros(len(change)), None)
-            if method == "ipw"
-            else _regression(design, change, treated, weight)
+            (np.zeros(len(change)), None) if method == "ipw" else _regression(design, change, treated, weight)
         )
         share, of_score = (
             (np.zeros(len(change)), None) if method == "regression" else _score(design, treated, weight)
@@ -265,7 +266,9 @@ def _regression(
 def _score(design: FloatArray, treated: BoolArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Propensity score (m,) and the influence of its coefficients (m, p)."""
     if _thin(design):
-        raise DataError("a covariate is constant, or others add up to it, among the units compared. Leave it out.")
+        raise DataError(
+            "a covariate is constant, or others add up to it, among the units compared. Leave it out."
+        )
     apart = "the covariates tell the treated from their controls, so there is nobody like them to compare with. Use fewer."
     try:
         beta, influence, _ = outcome_model(design, treated.astype(float), weight, "binomial")

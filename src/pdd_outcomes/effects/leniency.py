@@ -224,7 +224,7 @@ def _first_stage(term: str, raw: FloatArray, cell: IntArray, clusters: Sequence[
     flat = [name for name, g in zip(("instrument", "treatment"), gone) if g]
     few = len(values) - cells < 3 or (errors.groups or 3) < 3
     if flat or few:
-        reason = "too few rows or clusters" if few else f"the {' and the '.join(flat)} do not vary here"
+        reason = "too few rows or clusters" if few else f"no variation here of the {' and the '.join(flat)}"
         return {**row, "reason": reason}
     fit = weak.least_squares(values[:, :1], [term], values[:, 1:], errors, absorbed=cells)[0]
     row |= {"estimate": fit.coefficients[0, 0], "std_error": fit.tidy()["std_error"][0], "df": float(fit.df)}

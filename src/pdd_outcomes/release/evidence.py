@@ -86,7 +86,9 @@ def _check(raw: pd.DataFrame) -> None:
         refuse_where(people & (events > n + SLACK), "evidence", f"events_{arm} is more than n_{arm}")
     published = ((raw["section"] == PUBLISHED) | (raw["part"] == UNIT_COST)).to_numpy()
     refuse_where(
-        published & raw[COUNTS].notna().any(axis=1).to_numpy(), "evidence", "a published estimate or a unit cost counts people"
+        published & raw[COUNTS].notna().any(axis=1).to_numpy(),
+        "evidence",
+        "a published estimate or a unit cost counts people",
     )
     digits = raw["note"].str.contains(r"\d", regex=True).to_numpy()
     refuse_where(digits, "evidence", "note holds a figure, which has no rule")

@@ -28,6 +28,7 @@ from .sections import (
     moderators,
     published,
     record,
+    roll_out,
     sure,
 )
 
@@ -112,8 +113,12 @@ class Study:
         """The section on forces with its heading; empty for a study without any."""
         return forces.forces(self.reading)
 
+    def roll_out(self) -> str:
+        """Schemes over time, with its heading; empty for a study without it, as are those that follow."""
+        return roll_out.roll_out(self.reading)
+
     def instrument(self) -> str:
-        """Officers as an instrument, with its heading; empty for a study without it, as are those that follow."""
+        """Officers as an instrument."""
         return instrument.instrument(self.reading)
 
     def mechanisms(self) -> str:

@@ -13,12 +13,14 @@ from .files import sha256_file
 from .instrument import officers
 from .moderation import moderation
 from .published import published
+from .roll_out import roll_out
 from .runner import Workbench
 from .study import Study
 
 # In the order of the report; each is there where the protocol has a part of that name.
 SECTIONS: dict[str, Callable[[Workbench], Iterator[Row]]] = {
     "forces": forces,
+    "roll_out": roll_out,
     "instrument": officers,
     "engagement": engaged,
     "moderators": moderation,

@@ -44,6 +44,10 @@ class Section:
             **filled,
         }
 
+    def risk(self, part: str, **filled: Any) -> Row:
+        """One row of a difference in risk."""
+        return self.row(part, "risk_difference", "difference", **filled)
+
     def nothing(
         self, part: str, why: NotEstimable | str, measure: str = "", scale: str = "statistic", **filled: Any
     ) -> Row:

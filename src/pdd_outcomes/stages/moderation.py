@@ -69,6 +69,8 @@ def _tests(section: Section, result: Moderators) -> Iterator[Row]:
         behind = {c: everyone[row["scale"]][c] for c in COUNTS}
         keys = {"by": row["moderator"], "units": row["levels"], "df": row["df"], **behind}
         measure = MEASURES[row["scale"]]
+        if row["scale"] == "difference":
+            yield section.row("spanning", "share of sets", "index", **keys, estimate=row["sets_spanning"])
         if row["status"] != "ok":
             yield section.nothing("interaction", row["reason"], measure, **keys)
             continue

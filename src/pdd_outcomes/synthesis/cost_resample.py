@@ -13,6 +13,7 @@ from ..effects.certainty import why_no_error
 FEW_CLUSTERS = 20  # fewer resampled clusters say little about the tails
 LARGEST = 0.2  # share of the rows that one resampled cluster may hold
 ROOM = 2_000_000  # clusters drawn at a time, over resamples
+NOTHING = 1e-5  # of an error, which the sums of a resample whose people are all alike leave by rounding
 SLOPES = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, -1.0]])  # treated, control, difference
 
 
@@ -101,11 +102,15 @@ def _from_sums(total: FloatArray, m: int) -> tuple[FloatArray, FloatArray]:
     return contrasts(np.stack([one, two], axis=-1)), np.sqrt(np.clip(variance, 0, None))
 
 
-def studentised(estimates: FloatArray, replicates: FloatArray, errors: FloatArray) -> FloatArray:
-    """Distances (r, m) of resampled estimates from the estimates (m,), in their own errors (r, m); infinite without one."""
-    away = np.abs(replicates - estimates)
-    known = errors > 1e-12 * np.abs(estimates) + 1e-300
-    return np.where(known, away / np.where(known, errors, 1.0), np.inf)
+def studentised(
+    estimates: FloatArray, std_errors: FloatArray, replicates: FloatArray, errors: FloatArray
+) -> FloatArray:
+    """Distances (r, m) of resampled estimates from the estimates (m,), in their own errors (r, m).
+
+    A resample without an arm, or where an error is nothing beside that of the data (m,), is infinitely far.
+    """
+    known = errors > NOTHING * std_errors
+    return np.where(known, np.abs(replicates - estimates) / np.where(known, errors, 1.0), np.inf)
 
 
 def symmetric_reach(distances: FloatArray, level: float) -> FloatArray:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 NOTE = (
-    "Exploratory, not confirmatory: these groups were found in the data they are described with, and covariates that go with "
-    "a larger effect need not cause it. Use it to propose moderators for a plan, and test those in other data."
+    "Exploratory, not confirmatory: differences were looked for, not named beforehand, and covariates that go with a larger "
+    "effect need not cause it. Use it to propose moderators for a plan, and test those in other data."
 )
 TIED = "too many people share a predicted effect for this group"
 NO_SPREAD = "the learner predicts one effect for everybody, so there is nothing to calibrate or to sort by"
@@ -91,8 +91,8 @@ class Exploratory(Shown):
         """
         wanted = self.level if level is None else check_level(level)
         calibration = self.calibration.rows("calibration", wanted)
-        above = special.ndtr(-calibration["statistic"].to_numpy(dtype=float))
-        calibration["p_value"] = np.where(calibration["term"] == "heterogeneity", above, calibration["p_value"])
+        above = float(special.ndtr(-calibration["statistic"].iloc[1]))
+        calibration["p_value"] = [float(calibration["p_value"].iloc[0]), above]
         null = np.append(np.full(len(self.groups.terms) - 1, np.nan), 0.0)
         parts = [
             self.average.rows("average", wanted),
@@ -104,20 +104,15 @@ class Exploratory(Shown):
 
     def glance(self) -> pd.DataFrame:
         """One row: people, model, folds, the test that the groups' effects are one, and the note."""
-        statistic, df, p = self.equal_groups
-        return pd.DataFrame(
-            {
-                "estimand": ["ATE"],
-                "n_treated": [self.n_treated],
-                "n_control": [self.n_control],
-                "model": [self.model],
-                "folds": [self.folds],
-                "groups_statistic": [statistic],
-                "groups_df": [df],
-                "groups_p_value": [p],
-                "note": [self.note],
-            }
-        )
+        names = ("groups_statistic", "groups_df", "groups_p_value")
+        sizes = {
+            "n_treated": self.n_treated,
+            "n_control": self.n_control,
+            "model": self.model,
+            "folds": self.folds,
+        }
+        row = {"estimand": "ATE", **sizes, **dict(zip(names, self.equal_groups)), "note": self.note}
+        return pd.DataFrame([row])
 
     def forest_frame(self, level: float | None = None) -> pd.DataFrame:
         """What the forest plot draws: the groups, and everybody as the pooled row."""
@@ -215,12 +210,11 @@ def explore_heterogeneity(
     split = _folds(treated, folds, rng) if clusters is None else _cluster_folds(clusters, folds, rng)
     phi, nested = _pseudo_outcomes(people, split, model, rng)
     predicted = _predictions(people, nested, split, model, rng)
-    centred = people.values - people.values.mean(axis=0)
-    ones = np.ones((len(data), 1))
+    line = np.column_stack([np.ones(len(data)), people.values - people.values.mean(axis=0)])
     group, equal = _sorted_groups(phi, predicted, split[1:], int(groups), clusters)
     return Exploratory(
-        average=_least_squares(ones, phi, ("everybody",), clusters),
-        projection=_least_squares(np.hstack([ones, centred]), phi, ("(at the means)", *people.terms), clusters),
+        average=_least_squares(line[:, :1], phi, ("everybody",), clusters),
+        projection=_least_squares(line, phi, ("(at the means)", *people.terms), clusters),
         calibration=_calibration(phi, predicted, split[1:], clusters),
         groups=group,
         equal_groups=equal,

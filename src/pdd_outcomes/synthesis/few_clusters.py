@@ -287,8 +287,7 @@ def randomisation_inference(
     sums = np.column_stack([cluster_sums(root * y, people.g), cluster_sums(root * d, people.g)])
     chosen = np.bincount(people.g, weights=people.d) > 0
     kinds, arms = chosen.astype(np.int64), (int(chosen.sum()), int((~chosen).sum()))
-    total = n_arrangements(kinds, people.strata)
-    every = total <= replicates
+    every = (total := n_arrangements(kinds, people.strata)) <= replicates
     top = _compared(chosen[None], size, sums, "difference")[0]
     slope = float(top[0, 1])
     if abs(slope) < 1e-10:

@@ -213,7 +213,7 @@ def _inverted(
 
 def _crossing(above: Callable[[float], float], wanted: float, low: float, high: float) -> float:
     """Where a rising step function passes `wanted`, by halving."""
-    for _ in range(40):
+    for _ in range(24):
         middle = (low + high) / 2
         low, high = (middle, high) if above(middle) < wanted else (low, middle)
     return (low + high) / 2

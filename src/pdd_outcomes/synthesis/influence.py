@@ -274,7 +274,7 @@ class Inverted(Shown):
         if self.quotients is not None:
             p = self.quotients.p(self.null)
             if not np.isfinite([low, high]).all():
-                said = f"the interval has no end: the smallest p-value there can be is {self.least_p:.3g}"
+                said = f"the interval has no end: no effect that far is rejected (the smallest p-value there can be is {self.least_p:.3g})"
                 object.__setattr__(self, "reason", said)
         for name, value in (("p_value", p), ("conf_low", low), ("conf_high", high)):
             object.__setattr__(self, name, value)

@@ -304,8 +304,7 @@ def meta_regression(
     given = pool(estimates, std_errors, method="common", level=level, labels=labels, covariance=covariance)
     y, v, k = given.estimates, given.covariance, len(given.labels)
     found = _features(features, k)
-    m = len(found.terms)
-    notes = _enough(m, k, allow_overfit)
+    notes = _enough(m := len(found.terms), k, allow_overfit)
     basis, upper = np.linalg.qr(np.column_stack([np.ones(k), found.values]))
     back = np.linalg.inv(upper)
 

@@ -199,7 +199,7 @@ def moderators(
     variance. Holm (1979) Scandinavian Journal of Statistics 6:65-70. Benjamini and Hochberg (1995) JRSS B 57:289-300. On
     reading subgroups: Assmann and others (2000) Lancet 355:1064-1069.
     """
-    choose("adjust", adjust, list(ADJUSTMENTS))
+    choose("adjust", adjust, ADJUSTMENTS)
     check_level(level)
     need = check_numbers(minimum, minimum_events, alpha)
     names = check_names(moderators, {"time": time, "event": event})

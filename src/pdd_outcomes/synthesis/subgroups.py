@@ -39,7 +39,7 @@ COLUMNS = (
     "status",
     "reason",
 )
-ADJUSTMENTS = {"holm": "holm", "bh": "fdr_bh"}  # ours, and statsmodels'
+ADJUSTMENTS = ("holm", "bh")
 FEW_VALUES = 12  # a number with more values than this is a number, not a set of labels
 MANY_LEVELS = 100  # more than this is an identifier
 
@@ -163,7 +163,7 @@ def read_levels(take: Columns, people: pd.DataFrame, name: str) -> tuple[IntArra
 
 
 def _said(label: Any) -> str:
-    return f"{label:g}" if isinstance(label, float) else str(label)
+    return f"{label:.12g}" if isinstance(label, float) else str(label)
 
 
 def effects_inside(
@@ -261,16 +261,25 @@ def upper_tail(statistic: float, df: int) -> float:
     return float(special.chdtrc(df, statistic)) if df else np.nan
 
 
+def holm(p: FloatArray) -> FloatArray:
+    """Holm's adjusted p-values (k,): those of statsmodels, whose own stops to collect garbage each time it is called."""
+    order = np.argsort(p, kind="stable")
+    told = np.empty(len(p))
+    told[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return told
+
+
 def adjusted(tests: pd.DataFrame, adjust: str, alpha: float) -> pd.DataFrame:
     """The tests with p-values adjusted over the moderators of each scale."""
     from statsmodels.stats.multitest import multipletests
 
-    for name, method in ADJUSTMENTS.items():
-        tests[f"p_{name}"] = np.nan
-        for scale in MEASURES:
-            made = (tests["scale"] == scale) & tests["p_value"].notna()
-            if made.any():
-                tests.loc[made, f"p_{name}"] = multipletests(tests.loc[made, "p_value"], method=method)[1]
+    for scale in MEASURES:
+        made = (tests["scale"] == scale) & tests["p_value"].notna()
+        p = tests.loc[made, "p_value"].to_numpy(dtype=float)
+        tests.loc[tests["scale"] == scale, ["p_holm", "p_bh"]] = np.nan
+        if len(p):
+            tests.loc[made, "p_holm"] = holm(p)
+            tests.loc[made, "p_bh"] = multipletests(p, method="fdr_bh")[1]
     chosen = tests[f"p_{adjust}"]
     tests["differs"] = (chosen <= alpha).astype("boolean").mask(chosen.isna())
     order = ["moderator", "scale", "statistic", "df", "p_value", "p_holm", "p_bh", "differs", "levels"]

@@ -28,16 +28,27 @@ def cascade_picture(
     shown = [(name, item) for name, item in named if item.has_interval]
     if not shown:
         return None
+    eligible = shown[0][1].n_treated
+    whole = {
+        "stage": "Eligible",
+        "number": eligible,
+        "share_of_first": 1.0,
+        "share_low": 1.0,
+        "share_high": 1.0,
+    }
     frame = pd.DataFrame(
         [
-            {
-                "stage": name,
-                "number": item.events_treated,
-                "share_of_first": item.estimate,
-                "share_low": item.conf_low,
-                "share_high": item.conf_high,
-            }
-            for name, item in shown
+            whole,
+            *(
+                {
+                    "stage": name,
+                    "number": item.events_treated,
+                    "share_of_first": item.estimate,
+                    "share_low": item.conf_low,
+                    "share_high": item.conf_high,
+                }
+                for name, item in shown
+            ),
         ]
     )
 

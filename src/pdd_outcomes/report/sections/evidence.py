@@ -13,6 +13,8 @@ from ..reading import Reading
 from ..tables import Column, Group, table
 
 YES_NO = {"0": "no", "1": "yes"}
+# A flag whose label is a denial reads badly beside "no": what it is called as a trait, and its two groups.
+TURNED = {"first_time": ("Any prior offence", {"0": "yes", "1": "no"})}
 
 
 def rows(reading: Reading, section: str, part: str, **where: Any) -> list[Item]:
@@ -27,11 +29,18 @@ def has(reading: Reading, section: str) -> bool:
 
 def group_name(reading: Reading, by: str, group: str, levels: Sequence[str] = ()) -> str:
     """A group of a trait as a reader knows it: 'no' and 'yes' of a trait that is there or not."""
+    if by in TURNED:
+        return TURNED[by][1].get(group, group)
     if set(levels) <= set(YES_NO) and group in YES_NO:
         return YES_NO[group]
     if by == "imd_quintile" and group in ("1", "5"):
         return f"{group} ({'most' if group == '1' else 'least'} deprived)"
     return formats.readable(group)
+
+
+def trait(reading: Reading, by: str) -> str:
+    """A trait as a reader knows it."""
+    return TURNED[by][0] if by in TURNED else reading.trait(by)
 
 
 def traits(found: Sequence[Item]) -> list[str]:
@@ -45,7 +54,7 @@ def grouped(reading: Reading, found: Sequence[Item]) -> list[tuple[str, list[tup
     for by in traits(found):
         own = [i for i in found if i.by == by]
         levels = [i.group for i in own]
-        made.append((reading.trait(by), [(group_name(reading, by, i.group, levels), i) for i in own]))
+        made.append((trait(reading, by), [(group_name(reading, by, i.group, levels), i) for i in own]))
     return made
 
 

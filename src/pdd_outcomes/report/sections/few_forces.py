@@ -102,7 +102,11 @@ def _left_out(reading: Reading, analysis: Analysis) -> str:
     data = table(
         "The pooled difference with each force left out", columns, body, id=label("tbl-left-out", analysis.id)
     )
-    return join(text(left_out_words(found)), html(fold("Each force left out", data)))
+    return join(
+        heading(4, "What it owes to each force", label("sec-left-out", analysis.id)),
+        text(left_out_words(found)),
+        html(fold("Each force left out", data)),
+    )
 
 
 def left_out_words(found: list[Item]) -> str:

@@ -10,7 +10,7 @@ from ..items import Item, cell, p_of, people, shown
 from ..markdown import figure, heading, html, join, text
 from ..reading import Reading
 from ..tables import Column, Group, fold, table
-from .evidence import grouped, has, items_table, missing, one, rows
+from .evidence import grouped, has, items_table, missing, one, rows, trait
 
 ENGAGEMENT, EQUITY = "engagement", "equity"
 STAGES = {
@@ -22,8 +22,8 @@ STAGES = {
     "completed": "Completed",
 }
 ASKED = (
-    ("diverted", "Being diverted", "those arrested where a scheme ran", "diverted"),
-    ("completed", "Completing", "those who were diverted", "completed"),
+    ("diverted", "Being diverted", "those arrested where a scheme ran", "are diverted"),
+    ("completed", "Completing", "those who were diverted", "complete"),
 )
 INDICES = {
     "range": "Range, per 100 people",
@@ -89,8 +89,8 @@ def _cascade_words(whole: list[Item]) -> str:
     worst = min(steps, key=lambda s: s[0])
     lost = f"Most are lost between {_stage(worst[1])} and {_stage(worst[2])}: {formats.fixed(100 * worst[0], 0)} in 100 go on."
     return (
-        f"Of 100 people eligible, {formats.fixed(100 * first.estimate, 0)} are {_stage(first)} and "
-        f"{formats.fixed(100 * last.estimate, 0)} are {_stage(last)}. {lost}"
+        f"Of 100 people eligible, {formats.fixed(100 * first.estimate, 0)} get to {_stage(first)} and "
+        f"{formats.fixed(100 * last.estimate, 0)} to {_stage(last)}. {lost}"
     )
 
 
@@ -141,8 +141,8 @@ def _asked(reading: Reading, part: str, name: str, among: str, verb: str) -> str
         return ""
     crude = {(i.by, i.group): i.estimate for i in rows(reading, EQUITY, part, measure="probability_crude")}
     named = [
-        (trait, label, item, crude.get((item.by, item.group), float("nan")))
-        for trait, own in grouped(reading, adjusted)
+        (title, label, item, crude.get((item.by, item.group), float("nan")))
+        for title, own in grouped(reading, adjusted)
         for label, item in own
     ]
     finding = _finding(reading, part, verb)
@@ -178,10 +178,10 @@ def _finding(reading: Reading, part: str, verb: str) -> str:
     tests = {i.by: i for i in rows(reading, EQUITY, f"{part}_test") if i.ok}
     differ = [by for by, test in tests.items() if test.p_value <= reading.rule.alpha]
     if not tests:
-        return f"Whether groups differ in being {verb} could not be tested."
-    traits = formats.series([formats.lower_first(reading.trait(by)) for by in tests])
+        return "Whether groups differ could not be tested."
+    named_traits = formats.series([formats.lower_first(trait(reading, by)) for by in tests])
     if not differ:
-        return f"People alike in the records are {verb} about as often whatever their {traits}: no difference is beyond chance."
+        return f"People alike in the records {verb} about as often whatever their {named_traits}: no difference is beyond chance."
     said = []
     for by in differ:
         own = [i for i in rows(reading, EQUITY, part, measure="probability", by=by) if i.ok]
@@ -190,19 +190,21 @@ def _finding(reading: Reading, part: str, verb: str) -> str:
         named = dict((item.group, label) for _, pairs in grouped(reading, own) for label, item in pairs)
         low, high = (f(own, key=lambda i: i.estimate) for f in (min, max))
         said.append(
-            f"{formats.lower_first(reading.trait(by))} (from {formats.fixed(100 * low.estimate, 0)} in 100, {named[low.group]}, to "
+            f"{formats.lower_first(trait(reading, by))} (from {formats.fixed(100 * low.estimate, 0)} in 100, {named[low.group]}, to "
             f"{formats.fixed(100 * high.estimate, 0)}, {named[high.group]})"
         )
-    return f"People alike in the records are not {verb} equally often by {formats.series(said)}."
+    return (
+        f"How often people who are alike in the rest of the records {verb} differs by {formats.series(said)}."
+    )
 
 
 def _against(reading: Reading, part: str) -> str:
     found = rows(reading, EQUITY, part, measure="difference")
     ratios = {(i.by, i.group): i for i in rows(reading, EQUITY, part, measure="ratio")}
     groups = []
-    for trait, own in grouped(reading, found):
+    for title, own in grouped(reading, found):
         body = [[label, cell(item), cell(ratios.get((item.by, item.group))), p_of(item)] for label, item in own]
-        groups.append(Group(trait, body))
+        groups.append(Group(title, body))
     columns = [
         Column("Group"),
         Column("Difference, per 100 (interval)", "est"),
@@ -219,9 +221,9 @@ def _against(reading: Reading, part: str) -> str:
 
 def _indices(reading: Reading, part: str, name: str) -> str:
     groups = []
-    for trait, own in grouped(reading, rows(reading, EQUITY, f"{part}_inequality")):
+    for title, own in grouped(reading, rows(reading, EQUITY, f"{part}_inequality")):
         body = [[INDICES[i.measure], i.estimand, _index(i)] for _, i in own if i.measure in INDICES]
-        groups += [Group(trait, body)] if body else []
+        groups += [Group(title, body)] if body else []
     if not groups:
         return ""
     columns = [Column("Measure"), Column("Kind"), Column("Inequality (interval)", "est")]

@@ -7,7 +7,7 @@ from ..items import Item, cell, p_of, people
 from ..markdown import bullets, heading, html, join, text
 from ..reading import Reading
 from ..tables import Column, fold, table
-from .evidence import group_name, has, missing, one, rows, said
+from .evidence import group_name, has, missing, one, rows, said, trait
 
 SECTION = "instrument"
 NAMES = {
@@ -102,5 +102,5 @@ def _signs(reading: Reading) -> str:
 def _group(reading: Reading, term: str) -> str:
     name, _, level = term.removesuffix("]").partition("[")
     return (
-        f"{reading.trait(name)}: {group_name(reading, name, level, ['0', '1'] if level in '01' else [level])}"
+        f"{trait(reading, name)}: {group_name(reading, name, level, ['0', '1'] if level in '01' else [level])}"
     )

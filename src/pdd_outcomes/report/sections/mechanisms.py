@@ -13,12 +13,19 @@ from .evidence import has, missing, one, rows, said
 SECTION = "engagement"
 SELECTION = "naive minus complier"
 NAMES = {
-    "intention to treat": "Arrested where a scheme ran (intention to treat)",
-    "matched ATT": "Diverted, matched (ATT)",
-    "matched FSATT": "Diverted, matched (FSATT)",
-    "complier": "Completing, by where people were arrested (complier)",
-    "as treated": "Completed against not diverted (as treated)",
-    "naive": "Completed against did not complete (naive)",
+    "intention to treat": "Intention to treat",
+    "matched ATT": "Diverted, matched",
+    "matched FSATT": "Diverted, matched",
+    "complier": "Complier effect",
+    "as treated": "As treated",
+    "naive": "Naive completers",
+}
+COMPARED = {
+    "intention to treat": "people arrested where a scheme ran against people like them where none did, whoever was diverted",
+    "matched": "people diverted against people like them who were not",
+    "complier": "completing against not, for those whom a scheme brings to complete",
+    "as treated": "people who completed against people who were not diverted",
+    "naive": "people who completed against others who were diverted",
 }
 
 
@@ -37,10 +44,15 @@ def mechanisms(reading: Reading) -> str:
         ),
         figure(_forest(effects)),
         text(bias_words(found)),
-        text("What each assumes:"),
-        bullets([f"{NAMES.get(i.group, i.group)}: {i.note}." for i in effects if i.note]),
+        text("What each compares, and what it assumes:"),
+        bullets([_line(i) for i in effects]),
         missing(effects),
     )
+
+
+def _line(item: Item) -> str:
+    compared = next((words for name, words in COMPARED.items() if item.group.startswith(name)), "")
+    return f"{NAMES.get(item.group, item.group)}: {compared}. It assumes {item.note}."
 
 
 def bias_words(found: list[Item]) -> str:

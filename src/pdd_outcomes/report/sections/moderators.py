@@ -9,10 +9,14 @@ from ..items import Item, cell, p_of
 from ..markdown import figure, heading, html, join, text
 from ..reading import Reading
 from ..tables import Column, Group, fold, table
-from .evidence import grouped, has, items_table, missing, one, rows, traits
+from .evidence import grouped, has, items_table, missing, one, rows, trait, traits
 
 SECTION = "moderators"
 SCALES = (("risk_difference", "Difference in risk, per 100 people"), ("hazard_ratio", "Hazard ratio"))
+CROSSING = (
+    "People were matched over everybody. Where many matched sets hold people of several groups, the two sides of one group need not be "
+    "alike."
+)
 EXPLORATORY = (
     "This part is exploratory. The groups were found in the data that they are described with, and what goes with a larger effect "
     "need not cause it. It can propose moderators for another study's plan, and settles nothing here."
@@ -59,7 +63,7 @@ def verdict(reading: Reading, tests: list[Item]) -> str:
             if t.by == by
         ]
         shown = formats.series([f"{scale}, {formats.p_words(p)}" for scale, p in on])
-        names.append(f"{formats.lower_first(reading.trait(by))} ({shown})")
+        names.append(f"{formats.lower_first(trait(reading, by))} ({shown})")
     both = {t.by for t in differ if t.measure == "risk_difference"} & {
         t.by for t in differ if t.measure == "hazard_ratio"
     }
@@ -86,7 +90,7 @@ def _forest(reading: Reading) -> Picture | None:
         if t.ok and t.p_value <= reading.rule.alpha
     ]
     finding = (
-        f"The difference in risk varies by {formats.series([formats.lower_first(reading.trait(b)) for b in differ])}."
+        f"The difference in risk varies by {formats.series([formats.lower_first(trait(reading, b)) for b in differ])}."
         if differ
         else "The difference in risk varies between groups by no more than chance would have it."
     )
@@ -113,7 +117,11 @@ def _tests(reading: Reading) -> str:
         for test in own:
             adjusted = [found.get((part, test.by, measure)) for part in ("interaction_holm", "interaction_bh")]
             statistic = f"{formats.fixed(test.statistic, 1)} on {test.df:g}" if test.ok else test.missing
-            body.append([reading.trait(test.by), statistic, p_of(test), *(p_of(a or test) for a in adjusted)])
+            spanning = one(rows(reading, SECTION, "spanning", by=test.by))
+            crossing = formats.percent(spanning.estimate, 0) if spanning else None
+            body.append(
+                [trait(reading, test.by), statistic, p_of(test), *(p_of(a or test) for a in adjusted), crossing]
+            )
         groups.append(Group(title, body))
     columns = [
         Column("Trait"),
@@ -121,10 +129,10 @@ def _tests(reading: Reading) -> str:
         Column("p", "p"),
         Column("p, Holm", "p"),
         Column("p, Benjamini-Hochberg", "p"),
+        Column("Matched sets across groups", "pct"),
     ]
-    return table(
-        "Does the effect differ between the groups of a trait?", columns, groups, id="tbl-interactions"
-    )
+    caption = "Does the effect differ between the groups of a trait?"
+    return table(caption, columns, groups, id="tbl-interactions", notes=[CROSSING])
 
 
 def _ratios(reading: Reading) -> str:
