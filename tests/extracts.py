@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -106,5 +107,7 @@ def event_study(root: Path, tables: dict[str, pd.DataFrame], name: str = "pdd_sm
     plan = (ROOT / "analyses" / "pdd_thirteen_forces" / "protocol.yaml").read_text(encoding="utf-8")
     (folder / "protocol.yaml").write_text(plan, encoding="utf-8")
     edit(folder / "protocol.yaml", "study: pdd_thirteen_forces", f"study: {name}")
-    edit(folder / "protocol.yaml", "synthetic:thirteen_forces", f"folder:analyses/{name}/data")
+    source = next(line for line in plan.splitlines() if "source: synthetic:" in line)
+    edit(folder / "protocol.yaml", source, f"  source: folder:analyses/{name}/data")
+    shutil.copy(ROOT / "analyses" / "pdd_thirteen_forces" / "unit_costs.csv", folder)
     return folder

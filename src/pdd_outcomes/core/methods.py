@@ -55,6 +55,10 @@ POOLING: Mapping[str, MethodSpec] = {
         MethodSpec("DL", frozenset(), cite="DerSimonian & Laird 1986"),
         MethodSpec("PM", frozenset(), cite="Paule & Mandel 1982"),
         MethodSpec("ML", frozenset(), cite="Hardy & Thompson 1996"),
+        MethodSpec("EB", frozenset(), cite="Morris 1983"),
+        MethodSpec("HE", frozenset(), cite="Hedges 1983"),
+        MethodSpec("HS", frozenset(), cite="Hunter & Schmidt 2004"),
+        MethodSpec("SJ", frozenset(), cite="Sidik & Jonkman 2005"),
         MethodSpec("REML", frozenset(), cite="Viechtbauer 2005"),
     )
 }

@@ -21,6 +21,7 @@ from .leniency import (
 from .panel import PanelFit, hausman, panel_model, two_way_effects
 from .per_protocol import PerProtocol, per_protocol
 from .prognostic import prognostic_balance
+from .rates import RateContrast, rate_contrast
 from .risk import RiskContrast, mcnemar, risk_contrast
 from .standardise import standardise
 from .time_to_event import TimeToEvent, time_to_event
@@ -40,6 +41,7 @@ __all__ = [
     "Interrupted",
     "PanelFit",
     "PerProtocol",
+    "RateContrast",
     "RiskContrast",
     "TimeToEvent",
     "bacon",
@@ -60,6 +62,7 @@ __all__ = [
     "panel_model",
     "per_protocol",
     "prognostic_balance",
+    "rate_contrast",
     "risk_contrast",
     "standardise",
     "time_to_event",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -98,7 +99,8 @@ def difference_in_differences(
         raise UsageError("Give covariates=[...] or formula='...', and not both.")
     panel, periods = _read(data, outcome, unit, time, start, weights, cluster, covariates, formula)
     early = panel.start <= panel.periods[0] + anticipation
-    panel = panel.only(~early)
+    never = panel.start > panel.periods[-1] + anticipation
+    panel = replace(panel, start=np.where(never, np.inf, panel.start)).only(~early)
     _comparable(panel, control, start, float(anticipation))
     cells = plan(panel, control=control, base=base, anticipation=float(anticipation))
     code = cells.codes(panel.start)
@@ -232,44 +234,35 @@ def _axis(take: Columns, time: str, start: str, periods: list[Any]) -> tuple[Flo
     if when is None or begins is None:
         return np.zeros(1), np.zeros(1)
     nothing = np.zeros(len(periods)), np.zeros(len(begins))
-    empty = begins.isna().to_numpy()
     dates = when.dtype.kind == "M" or isinstance(when.dtype, pd.PeriodDtype)
+    empty = begins.isna().to_numpy()
+    words = ""
+    if not periods:
+        return nothing
     if not dates and when.dtype.kind not in "iuf":
-        take.problem(
-            f"time={time!r} must be a number or a date, and its type is {when.dtype}. Number the periods."
-        )
+        words = f"time={time!r} must be a number or a date, and its type is {when.dtype}. Number the periods."
+    elif dates and begins.dtype != when.dtype and not empty.all():
+        words = f"start={start!r} must be of the type of time={time!r}, {when.dtype}, not {begins.dtype}. Convert it."
+    elif not dates and begins.dtype.kind not in "iuf" and not empty.all():
+        words = f"start={start!r} must be a number, as time={time!r} is, and its type is {begins.dtype}. Convert it."
+    if words:
+        take.problem(words)
         return nothing
     if dates:
-        if begins.dtype != when.dtype and not empty.all():
-            take.problem(
-                f"start={start!r} must be of the type of time={time!r}, {when.dtype}, not {begins.dtype}. Convert it."
-            )
-            return nothing
+        order = pd.Index(periods)
         axis = np.arange(1.0, len(periods) + 1)
-        place = pd.Index(periods).get_indexer(pd.Index(begins)) + 1.0
-        late = (
-            np.zeros(len(begins), dtype=bool)
-            if empty.all()
-            else (begins > periods[-1]).to_numpy(bool, na_value=False)
-        )
-        early = (
-            np.zeros(len(begins), dtype=bool)
-            if empty.all()
-            else (begins < periods[0]).to_numpy(bool, na_value=False)
-        )
-        numbers = np.where(empty | late, np.inf, np.where(early, 0.0, place))
+        # a date between two periods is at a half; after the last period it is the next, whenever that is
+        numbers = np.full(len(begins), np.inf)
+        given = pd.Index(begins[~empty])
+        if len(given):
+            numbers[~empty] = order.searchsorted(given) + np.where(given.isin(order), 1.0, 0.5)
+        numbers = np.where(numbers == len(periods) + 0.5, len(periods) + 1.0, numbers)
     else:
-        if begins.dtype.kind not in "iuf" and not empty.all():
-            take.problem(
-                f"start={start!r} must be a number, as time={time!r} is, and its type is {begins.dtype}. Convert it."
-            )
-            return nothing
         axis = np.array(periods, dtype=float)
-        numbers = (
-            begins.to_numpy(dtype=float, na_value=np.nan) if not empty.all() else np.full(len(begins), np.inf)
+        numbers = np.where(
+            empty, np.inf, begins.to_numpy(dtype=float, na_value=np.inf) if not empty.all() else 0
         )
-        numbers = np.where(np.isnan(numbers), np.inf, numbers)
-    inside = (numbers >= axis[0]) & (numbers <= axis[-1]) if not dates else ~empty & ~late & ~early
+    inside = (numbers >= axis[0]) & (numbers <= axis[-1])
     between = np.flatnonzero(inside & ~np.isin(numbers, axis))
     if len(between):
         take.problem(

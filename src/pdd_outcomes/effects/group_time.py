@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from ..core.columns import BoolArray, FloatArray, IntArray
 from ..core.errors import UsageError, choose
@@ -19,6 +18,7 @@ from .group_time_errors import (
     averages,
     by_influence,
     by_jackknife,
+    joint_critical,
     members,
     same_exposure,
     support,
@@ -42,19 +42,16 @@ class Aggregated(Shown):
     ----------
     kind : "simple", "event", "group" or "calendar"
     keys : what each row but the last is of; the last row is the overall average
-    estimates, std_errors, df : (R,); df infinite where the error is of the influence functions
-    reasons : why a row has no interval, or what it leaves out; else ""
-    parts : (clusters, R) each cluster's part of the error; the squares of a column add up to its variance
+    estimates : (R,)
+    errors : std_error and df (R,) (infinite where the error is of the influence functions), reasons why a row has no interval
+        or what it leaves out, and each cluster's part of the error
     inference : "influence" or "jackknife"
     """
 
     kind: str
     keys: tuple[Any, ...]
     estimates: FloatArray
-    std_errors: FloatArray = field(repr=False)
-    df: FloatArray = field(repr=False)
-    reasons: tuple[str, ...] = field(repr=False)
-    parts: FloatArray = field(repr=False)
+    errors: Errors = field(repr=False)
     inference: str
     level: float = 0.95
 
@@ -62,16 +59,8 @@ class Aggregated(Shown):
         """A row each of event_time, group or time, and the row "overall", with df and reason."""
         name = LEADING[self.kind]
         wanted = self.level if level is None else check_level(level)
-        terms = [f"{str(name).replace('_', ' ')} {key}" for key in self.keys]
-        frame = tidy_frame(
-            [*terms, "overall"],
-            self.estimates,
-            self.std_errors,
-            level=wanted,
-            df=np.where(np.isfinite(self.df), self.df, np.inf),
-        )
-        known = np.isfinite(self.std_errors)
-        frame = frame.assign(df=np.where(known, self.df, np.nan), reason=list(self.reasons))
+        terms = [f"{str(name).replace('_', ' ')} {_word(key)}" for key in self.keys]
+        frame = _rows([*terms, "overall"], self.estimates, self.errors, wanted, self.errors.reasons)
         if name is not None:
             frame.insert(0, name, pd.Series([*self.keys, None], dtype=object).convert_dtypes())
         return frame
@@ -87,9 +76,7 @@ class Aggregated(Shown):
     ) -> pd.DataFrame:
         """The rows without "overall", with band_low and band_high that hold all of them at once.
 
-        The multiplier bootstrap of the clusters' parts (Callaway and Sant'Anna 2021, algorithm 1, with signs for multipliers)
-        gives the critical value of the largest absolute z. It is carried to each row's own t at the same tail, where the error
-        is of the jackknife. A row without an error has no band and is not counted among them.
+        By the multiplier bootstrap (`joint_critical`). A row without an error has no band and is not counted among them.
         """
         if not isinstance(rng, np.random.Generator):
             raise UsageError("rng must be numpy.random.default_rng(seed), so that the bands can be repeated.")
@@ -97,17 +84,11 @@ class Aggregated(Shown):
             raise UsageError(f"replicates={replicates!r} must be a whole number of at least 100.")
         wanted = self.level if level is None else check_level(level)
         frame = self.tidy(wanted).iloc[:-1].copy()
-        error, df = self.std_errors[:-1], self.df[:-1]
-        rows = np.flatnonzero(error > 0)
         half = np.full(len(frame), np.nan)
+        rows = np.flatnonzero(np.isfinite(self.errors.std_error[:-1]))
         if len(rows):
-            scaled = self.parts[:, rows] / error[rows]
-            signs = rng.integers(0, 2, (replicates, len(scaled))) * 2.0 - 1
-            largest = float(np.quantile(np.abs(signs @ scaled).max(axis=1), wanted))
-            tail = special.ndtr(-max(largest, -float(special.ndtri(0.5 - wanted / 2))))
-            own = np.where(np.isfinite(df[rows]), df[rows], 1.0)
-            z = np.where(np.isfinite(df[rows]), -special.stdtrit(own, tail), -special.ndtri(tail))
-            half[rows] = z * error[rows]
+            many = joint_critical(self.errors, rows, wanted, rng, int(replicates))
+            half[rows] = many * self.errors.std_error[rows]
         return frame.assign(band_low=self.estimates[:-1] - half, band_high=self.estimates[:-1] + half)
 
     def _frame(self, rng: np.random.Generator | None) -> pd.DataFrame:
@@ -173,22 +154,14 @@ class GroupTime(Shown):
         errors = self._errors(np.eye(len(self.fitted.att)), self.fitted.influence, without)
         group = [self.groups[g] for g in self.cells.group]
         time = [self.periods[t] for t in self.cells.time]
-        frame = tidy_frame(
-            [f"ATT({g}, {t})" for g, t in zip(group, time)],
-            self.fitted.att,
-            errors.std_error,
-            level=wanted,
-            df=np.where(np.isfinite(errors.df), errors.df, np.inf),
-            leading={"group": group, "time": time},
-        )
+        terms = [f"ATT({_word(g)}, {_word(t)})" for g, t in zip(group, time)]
         reasons = [a or b for a, b in zip(self.fitted.reasons, errors.reasons)]
-        known = np.isfinite(errors.std_error)
-        return frame.assign(
-            df=np.where(known, errors.df, np.nan),
-            n_treated=self.n_treated,
-            n_control=self.n_control,
-            reason=reasons,
-        )
+        frame = _rows(terms, self.fitted.att, errors, wanted, reasons)
+        frame.insert(0, "group", group)
+        frame.insert(1, "time", time)
+        frame.insert(len(frame.columns) - 1, "n_treated", self.n_treated)
+        frame.insert(len(frame.columns) - 1, "n_control", self.n_control)
+        return frame
 
     def glance(self) -> pd.DataFrame:
         """One row: units, groups, clusters, those left out, and the choices made."""
@@ -256,10 +229,7 @@ class GroupTime(Shown):
             kind,
             self._labels(kind, keys),
             np.where(able, self.fitted.att, 0.0) @ found.weights.T,
-            errors.std_error,
-            errors.df,
-            tuple("; ".join(filter(None, both)) for both in zip(errors.reasons, left)),
-            errors.parts,
+            replace(errors, reasons=tuple("; ".join(filter(None, both)) for both in zip(errors.reasons, left))),
             self.inference,
             self.level,
         )
@@ -341,3 +311,17 @@ class GroupTime(Shown):
         if without is None:
             return by_influence(influence, self.cluster, found, self.fitted.scale)
         return by_jackknife(without, found, self.fitted.scale)
+
+
+def _rows(
+    terms: Sequence[str], estimates: FloatArray, errors: Errors, level: float, reasons: Sequence[str]
+) -> pd.DataFrame:
+    """Standard rows with df and reason, empty of error where there is none."""
+    known = np.isfinite(errors.std_error)
+    df = np.where(known, errors.df, np.inf)
+    frame = tidy_frame(terms, estimates, errors.std_error, level=level, df=df)
+    return frame.assign(df=np.where(known, errors.df, np.nan), reason=list(reasons))
+
+
+def _word(label: Any) -> str:
+    return f"{label:%Y-%m-%d}" if isinstance(label, pd.Timestamp) else str(label)

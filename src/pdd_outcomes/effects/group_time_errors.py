@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from ..core.columns import BoolArray, FloatArray, IntArray
+from ..core.results import critical, two_sided_p
 from ..core.sandwich import cluster_sums
 from .group_time_fit import BASE, Cells
 
@@ -33,12 +35,20 @@ class Averages:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Errors:
-    """Errors of R estimates: std_error, df (R,), why one is missing or what it leaves out, and parts (C, R) of clusters."""
+    """Errors of R estimates.
+
+    Attributes
+    ----------
+    std_error, df : (R,); reasons : why one is missing, or what it leaves out
+    parts : (C, R) of clusters, whose squares add up to the variance
+    strata : (C, R) which clusters' parts are compared: 1 and 2, or 0 for none
+    """
 
     std_error: FloatArray
     df: FloatArray
     reasons: tuple[str, ...]
     parts: FloatArray
+    strata: IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,28 +78,30 @@ def averages(
     rows = members(kind, keys, cells, keep)
     weights, moves = np.full(rows.shape, np.nan), np.zeros((len(rows), len(size)))
     known = np.where(np.isfinite(att), att, 0.0)
-
-    def ratio(row: int, groups: IntArray, values: FloatArray, spread: FloatArray) -> None:
-        """Fills a row whose entries weigh as their groups do: spread (m, k) are the effects that an entry averages."""
-        total = size[groups].sum()
-        share = size[groups] / total
-        weights[row] = share @ spread
-        np.add.at(moves[row], groups, (values - share @ values) / total)
-
     for r in range(len(keys) + (kind == "simple")):
         here = np.flatnonzero(rows[r])
-        if not len(here) or size[cells.group[here]].sum() == 0:
+        groups = cells.group[here]
+        if not len(here) or size[groups].sum() == 0:
             continue
+        weights[r] = 0.0
         if kind == "group":
-            weights[r] = rows[r] / len(here)
+            weights[r, here] = 1 / len(here)
         else:
-            ratio(r, cells.group[here], known[here], np.eye(len(known))[here])
+            weights[r, here], moves[r] = _by_size(groups, known[here], size)
     filled = [r for r in range(len(keys)) if np.isfinite(weights[r, 0]) and (kind != "event" or keys[r] >= 0)]
     if kind == "group" and filled:
-        ratio(-1, np.array([keys[r] for r in filled]), weights[filled] @ known, weights[filled])
+        share, moves[-1] = _by_size(np.array([keys[r] for r in filled]), weights[filled] @ known, size)
+        weights[-1] = share @ weights[filled]
     elif filled:
         weights[-1], moves[-1] = weights[filled].mean(axis=0), moves[filled].mean(axis=0)
     return Averages(weights, moves)
+
+
+def _by_size(groups: IntArray, values: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Shares of m values that weigh as their groups do, and how their mean moves with the size of each group (G,)."""
+    total = size[groups].sum()
+    share = size[groups] / total
+    return share, np.bincount(groups, (values - share @ values) / total, len(size)).astype(float)
 
 
 def same_exposure(weights: FloatArray, whole: FloatArray, event: FloatArray) -> FloatArray:
@@ -97,12 +109,15 @@ def same_exposure(weights: FloatArray, whole: FloatArray, event: FloatArray) -> 
 
     Without this an average of effects that grow would move with the mix of exposures, which is not chance.
     """
+    left, full = np.nan_to_num(weights), np.nan_to_num(whole)
     _, at = np.unique(event, return_inverse=True)
-    here = np.eye(int(at.max()) + 1)[at]  # (k, times)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = (whole @ here) / (weights @ here)
-        moved = weights * np.where(np.isfinite(ratio), ratio, 0.0)[:, at]
-        return np.asarray(moved / moved.sum(axis=1, keepdims=True))
+    order = np.argsort(at, kind="stable")
+    first = np.searchsorted(at[order], np.arange(int(at.max()) + 1))
+    has, had = (np.add.reduceat(w[:, order], first, axis=1) for w in (left, full))
+    ratio = np.divide(had, has, out=np.zeros_like(had), where=has != 0)
+    moved = left * ratio[:, at]
+    total = moved.sum(axis=1, keepdims=True)
+    return np.divide(moved, total, out=np.full_like(moved, np.nan), where=total != 0)
 
 
 def support(
@@ -133,7 +148,9 @@ def by_influence(influence: FloatArray, cluster: IntArray, found: Support, scale
             error[r] = np.nan
         elif np.isnan(error[r]):
             reasons[r] = STILL
-    return Errors(error, np.full(len(error), np.inf), tuple(reasons), parts)
+    return Errors(
+        error, np.full(len(error), np.inf), tuple(reasons), parts, np.zeros(parts.shape, dtype=np.int64)
+    )
 
 
 def by_jackknife(without: FloatArray, found: Support, scale: float) -> Errors:
@@ -147,30 +164,70 @@ def by_jackknife(without: FloatArray, found: Support, scale: float) -> Errors:
     """
     count, rows = without.shape
     error, df, parts = np.full(rows, np.nan), np.full(rows, np.nan), np.zeros((count, rows))
+    strata = np.zeros((count, rows), dtype=np.int64)
     reasons = []
     for r in range(rows):
         treats, serves = found.treats[:, r], found.serves[:, r]
         only = serves & ~treats
-        strata = [treats, only] if only.sum() > 1 else [treats | only]
         reason = BASE if not treats.any() else _too_few(int(treats.sum()), int(serves.sum()))
         if not reason and np.isnan(without[treats | only, r]).any():
             reason = "without one of its clusters there is no such estimate, so its error cannot be told"
+        if not reason:
+            strata[:, r] = np.where(treats, 1, np.where(only, 2 if only.sum() > 1 else 1, 0))
+            for h in (1, 2):
+                here = strata[:, r] == h
+                n = int(here.sum())
+                if n:
+                    values = without[here, r]
+                    parts[here, r] = np.sqrt((n - 1) / n) * (values - values.mean())
+            variance, freedom = spread(parts[None, :, r], strata[:, r], drawn=False)
+            reason = STILL if variance[0] <= (NOTHING * scale) ** 2 else ""
+            if not reason:
+                error[r], df[r] = np.sqrt(variance[0]), freedom[0]
         reasons.append(reason)
-        if reason:
-            continue
-        part = []
-        for stratum in strata:
-            n = int(stratum.sum())
-            values = without[stratum, r]
-            parts[stratum, r] = np.sqrt((n - 1) / n) * (values - values.mean())
-            part.append((float((parts[stratum, r] ** 2).sum()), n - 1))
-        variance = sum(v for v, _ in part)
-        if variance <= (NOTHING * scale) ** 2:
-            reasons[r] = STILL
-            continue
-        error[r] = np.sqrt(variance)
-        df[r] = variance**2 / sum(v**2 / n for v, n in part)
-    return Errors(error, df, tuple(reasons), parts)
+    return Errors(error, df, tuple(reasons), parts, strata)
+
+
+def spread(parts: FloatArray, strata: IntArray, *, drawn: bool) -> tuple[FloatArray, FloatArray]:
+    """Variances (B,) of sums of the clusters' parts (B, C), and their degrees of freedom.
+
+    Parts of the estimate have a mean of 0 in each stratum by making; those `drawn` by a multiplier have not.
+    """
+    total, below = np.zeros(len(parts)), np.zeros(len(parts))
+    for h in (1, 2):
+        here = parts[:, strata == h]
+        n = here.shape[1]
+        if n > 1:
+            if drawn:
+                here = (here - here.mean(axis=1, keepdims=True)) * np.sqrt(n / (n - 1))
+            own = (here**2).sum(axis=1)
+            total, below = total + own, below + own**2 / (n - 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return total, np.asarray(total**2 / below)
+
+
+def joint_critical(
+    errors: Errors, rows: IntArray, level: float, rng: np.random.Generator, replicates: int
+) -> FloatArray:
+    r"""Critical values (m,) of m rows that hold all at once, by the multiplier bootstrap of the clusters' parts.
+
+    Of influence functions: the quantile of the largest :math:`|\sum_c \xi_c \psi_{cr}| / se_r` over signs :math:`\xi`
+    (Callaway and Sant'Anna 2021, algorithm 1). Of the jackknife each replicate is studentised by its own variance, with normal
+    multipliers, and the least p-value over the rows takes the place of the largest z: with few clusters the errors vary, too.
+    """
+    parts, strata = errors.parts[:, rows], errors.strata[:, rows]
+    if not strata.any():
+        signs = rng.integers(0, 2, (replicates, len(parts))) * 2.0 - 1
+        largest = np.abs(signs @ (parts / errors.std_error[rows])).max(axis=1)
+        return np.full(len(rows), max(float(np.quantile(largest, level)), float(critical(level))))
+    draws = rng.standard_normal((replicates, len(parts)))
+    least = np.ones(replicates)
+    for r in range(len(rows)):
+        drawn = draws * parts[:, r]
+        variance, df = spread(drawn, strata[:, r], drawn=True)
+        least = np.minimum(least, two_sided_p(drawn.sum(axis=1) / np.sqrt(variance), df))
+    tail = min(float(np.quantile(least, 1 - level)), 1 - level) / 2
+    return np.asarray(-special.stdtrit(errors.df[rows], tail))
 
 
 def _too_few(treated: int, controls: int) -> str:

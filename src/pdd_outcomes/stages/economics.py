@@ -12,7 +12,7 @@ from ..core.errors import DataError
 from ..protocol.further import Economics as Plan
 from ..protocol.rules_further import EVENTS_OF
 from ..synthesis import CostConsequence, UnitCosts, cost_consequence, read_unit_costs
-from .evidence_rows import Row, Section, numbers_of
+from .evidence_rows import Row, Section, numbers_of, told
 from .people import Asked, asked, design_on, matched_people
 from .runner import Workbench
 
@@ -44,7 +44,10 @@ def costs(bench: Workbench) -> Iterator[Row]:
             level=section.level,
         )
     except DataError as error:
-        raise DataError(f"economics: {problem}" for problem in error.problems) from error
+        yield section.nothing(
+            "cost", told(bench.log, section, "cost", error), "difference", "money", group="total"
+        )
+        return
     events = {
         item: [
             int(counted.loc[(here.weights > 0) & (here.treated == arm), f"count {item}"].sum())
@@ -162,6 +165,6 @@ def _units(section: Section, units: UnitCosts, items: list[str]) -> Iterator[Row
             estimate=row["cost"],
             conf_low=row["low"],
             conf_high=row["high"],
-            note=f"a {row['unit']}",
+            note=str(row["unit"]),
             se_method=source,
         )

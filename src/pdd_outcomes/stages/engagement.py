@@ -11,7 +11,7 @@ from ..core.errors import DataError
 from ..effects import Cascade, Engagement, cascade, engagement
 from ..protocol import Analysis
 from .estimates import Locked
-from .evidence_rows import Row, Section, numbers_of
+from .evidence_rows import Row, Section, numbers_of, told
 from .people import Asked, asked, design_on, followed, matched_people, with_outcome, with_stages
 from .runner import Workbench
 
@@ -33,6 +33,9 @@ def engaged(bench: Workbench) -> Iterator[Row]:
     there = there.assign(diverted=(there["disposal"] == "diverted").astype("int64")).reset_index(drop=True)
     later = [s for s in plan.stages if s != protocol_contact(bench)]
     days = {s: f"days_{s}" for s in later}
+    if there.empty:
+        yield section.nothing("cascade", "nobody was arrested where a scheme ran", "share", "probability")
+        return
     for by in (None, "force"):
         yield from _cascade(section, cascade(there, [ELIGIBLE, DIVERTED, *later], by=by, days=days, fill=True))
     yield from _contrasts(bench, section, what, people, plan.stages[-1])
@@ -102,7 +105,10 @@ def _contrasts(
             level=section.level,
         )
     except DataError as error:
-        raise DataError(f"engagement: {problem}" for problem in error.problems) from error
+        yield section.nothing(
+            "contrast", told(bench.log, section, "contrast", error), "risk_difference", "difference"
+        )
+        return
     yield from _contrast_rows(section, result, kept, design)
 
 

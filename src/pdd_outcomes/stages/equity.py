@@ -9,9 +9,9 @@ import pandas as pd
 from ..core.errors import DataError
 from ..protocol.further import Equity as Plan
 from ..synthesis import Equity, equity, net_widening
-from .evidence_rows import Row, Section, numbers_of
+from .evidence_rows import Row, Section, numbers_of, told
 from .people import asked, banded, with_disposal, with_stages
-from .runner import Workbench
+from .runner import Log, Workbench
 
 NO_FURTHER_ACTION = (
     14,
@@ -40,10 +40,10 @@ def fairness(bench: Workbench) -> Iterator[Row]:
     there = banded(
         there.assign(diverted=(there["disposal"] == "diverted").astype("int64")), plan.by, plan.bands
     )
-    yield from _asked(section, "diverted", there, "diverted", plan)
+    yield from _asked(bench.log, section, "diverted", there, "diverted", plan)
     stage = protocol.engagement.stages[-1] if protocol.engagement is not None else "completed"
     diverted = with_stages(bench, there.loc[there["diverted"] == 1].reset_index(drop=True), [stage])
-    yield from _asked(section, "completed", diverted, stage, plan)
+    yield from _asked(bench.log, section, "completed", diverted, stage, plan)
     if plan.net_widening:
         yield from _widening(bench, section, people, plan)
 
@@ -60,15 +60,19 @@ def _widening(bench: Workbench, section: Section, people: pd.DataFrame, plan: Pl
     if kept["never"].nunique() < 2:
         yield section.nothing("net_widening", "there is no force without a scheme", "share", "probability")
         return
-    result = net_widening(
-        kept,
-        "diverted",
-        no_further_action="nothing",
-        covariates=[c for c in plan.adjust if c not in plan.bands] or ["age", "prior_offences"],
-        comparison="never",
-        cluster="force",
-        level=section.level,
-    )
+    try:
+        result = net_widening(
+            kept,
+            "diverted",
+            no_further_action="nothing",
+            covariates=[c for c in plan.adjust if c not in plan.bands] or ["age", "prior_offences"],
+            comparison="never",
+            cluster="force",
+            level=section.level,
+        )
+    except DataError as error:
+        yield section.nothing("net_widening", told(bench.log, section, "net_widening", error), "share", "index")
+        return
     n = {
         "n_treated": int(((kept["diverted"] == 1) & (kept["never"] == 0)).sum()),
         "n_control": int((kept["never"] == 1).sum()),
@@ -87,7 +91,9 @@ def _widening(bench: Workbench, section: Section, people: pd.DataFrame, plan: Pl
         yield made | ({"status": "not_estimable", "reason": row["reason"]} if pd.isna(row["estimate"]) else {})
 
 
-def _asked(section: Section, part: str, people: pd.DataFrame, outcome: str, plan: Plan) -> Iterator[Row]:
+def _asked(
+    log: Log, section: Section, part: str, people: pd.DataFrame, outcome: str, plan: Plan
+) -> Iterator[Row]:
     try:
         result = equity(
             people,
@@ -99,7 +105,8 @@ def _asked(section: Section, part: str, people: pd.DataFrame, outcome: str, plan
             level=section.level,
         )
     except DataError as error:
-        raise DataError(f"equity, {part}: {problem}" for problem in error.problems) from error
+        yield section.nothing(part, told(log, section, part, error), "probability", "probability")
+        return
     yield from _groups(section, part, result)
     yield from _tests(section, part, result, people, outcome)
     yield from _inequality(section, part, result, people, outcome)

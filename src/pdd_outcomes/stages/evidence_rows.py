@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..core.errors import PddError
 from ..core.results import NotEstimable
 from ..release.findings import TABLES, Rule
 
@@ -54,6 +55,16 @@ class Section:
         """A row for what could not be estimated, with its reason."""
         reason = why.reason if isinstance(why, NotEstimable) else why
         return self.row(part, measure, scale, **filled, status="not_estimable", reason=reason)
+
+
+NOT_THERE = "the people or outcomes that it needs are not there; the log of the run says which"
+
+
+def told(log: Callable[[str], None], section: Section, part: str, error: PddError) -> str:
+    """The reason that a page gives where a model refused its data; the particulars go to the log of the run."""
+    for problem in error.problems:
+        log(f"evidence: {section.section}, {part}: {problem}")
+    return NOT_THERE
 
 
 def numbers_of(tidy: Mapping[Any, Any]) -> Row:

@@ -20,7 +20,7 @@ from ..synthesis import (
     randomisation_inference,
     wild_cluster_bootstrap,
 )
-from .evidence_rows import Row, Section, numbers_of
+from .evidence_rows import Row, Section, numbers_of, told
 from .people import Asked, asked, followed, with_outcome
 from .runner import Workbench
 
@@ -38,7 +38,10 @@ def forces(bench: Workbench) -> Iterator[Row]:
         section = Section("forces", analysis.id, what.outcome.id, what.horizon_days, protocol.reporting.level)
         pooled = _pooled(bench, what)
         if analysis.exposure == "force":
-            yield from _over_forces(bench, section, what)
+            try:
+                yield from _over_forces(bench, section, what)
+            except DataError as error:
+                yield section.nothing("inference", told(bench.log, section, "inference", error), *RISK)
         if pooled is not None:
             yield from _left_out(section, pooled)
             yield from _features(bench, section, pooled)

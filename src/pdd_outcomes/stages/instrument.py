@@ -10,7 +10,7 @@ import pandas as pd
 from ..core.errors import DataError
 from ..core.results import NotEstimable
 from ..effects import Instrumental, check_instrument, instrumental, leave_one_out_leniency
-from .evidence_rows import Row, Section, numbers_of
+from .evidence_rows import Row, Section, numbers_of, told
 from .people import asked, followed, with_disposal, with_outcome
 from .runner import Workbench
 
@@ -47,8 +47,8 @@ def officers(bench: Workbench) -> Iterator[Row]:
         yield section.nothing("effect", "no officer has cases enough", "risk_difference", "difference")
         return
     kept["leniency"] = kept["leniency"] - kept.groupby("cell")["leniency"].transform("mean")
-    yield from _two_stages(section, kept, list(plan.adjust))
-    yield from _checks(section, kept, list(plan.adjust) or ["age", "prior_offences", "imd_quintile"])
+    yield from _two_stages(bench, section, kept, list(plan.adjust))
+    yield from _checks(bench, section, kept, list(plan.adjust) or ["age", "prior_offences", "imd_quintile"])
 
 
 def _counts(people: pd.DataFrame) -> dict[str, int]:
@@ -61,7 +61,7 @@ def _counts(people: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def _two_stages(section: Section, people: pd.DataFrame, adjust: list[str]) -> Iterator[Row]:
+def _two_stages(bench: Workbench, section: Section, people: pd.DataFrame, adjust: list[str]) -> Iterator[Row]:
     counts, units = _counts(people), people["officer_id"].nunique()
     try:
         result = instrumental(
@@ -74,7 +74,10 @@ def _two_stages(section: Section, people: pd.DataFrame, adjust: list[str]) -> It
             level=section.level,
         )
     except DataError as error:
-        raise DataError(f"instrument: {problem}" for problem in error.problems) from error
+        yield section.nothing(
+            "effect", told(bench.log, section, "effect", error), "risk_difference", "difference"
+        )
+        return
     if isinstance(result, NotEstimable):
         yield section.nothing("effect", result, "risk_difference", "difference", **counts)
         return
@@ -145,17 +148,21 @@ def _effect(section: Section, result: Instrumental, counts: dict[str, int], unit
     )
 
 
-def _checks(section: Section, people: pd.DataFrame, covariates: list[str]) -> Iterator[Row]:
+def _checks(bench: Workbench, section: Section, people: pd.DataFrame, covariates: list[str]) -> Iterator[Row]:
     counts = _counts(people)
-    checks = check_instrument(
-        people,
-        "diverted",
-        "leniency",
-        covariates=covariates,
-        subgroups=[s for s in SUBGROUPS if s in people and people[s].nunique() > 1],
-        within="cell",
-        cluster="officer_id",
-    )
+    try:
+        checks = check_instrument(
+            people,
+            "diverted",
+            "leniency",
+            covariates=covariates,
+            subgroups=[s for s in SUBGROUPS if s in people and people[s].nunique() > 1],
+            within="cell",
+            cluster="officer_id",
+        )
+    except DataError as error:
+        yield section.nothing("balance", told(bench.log, section, "balance", error), "joint F")
+        return
     joint = checks.joint.tidy().iloc[0].to_dict()
     balance = {**counts, **numbers_of(joint), "estimate": joint["statistic"]}
     yield section.row("balance", "joint F", "statistic", **balance)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..core.errors import DataError
 from ..synthesis import Moderators, explore_heterogeneity, moderators
-from .evidence_rows import Row, Section, numbers_of
+from .evidence_rows import Row, Section, numbers_of, told
 from .people import asked, banded, followed, matched_people, with_outcome
 from .runner import Workbench
 
@@ -40,7 +40,10 @@ def moderation(bench: Workbench) -> Iterator[Row]:
             level=protocol.reporting.level,
         )
     except DataError as error:
-        raise DataError(f"moderators: {problem}" for problem in error.problems) from error
+        yield section.nothing(
+            "effect", told(bench.log, section, "effect", error), "risk_difference", "difference"
+        )
+        return
     yield from _effects(section, result)
     yield from _tests(section, result)
     if plan.exploratory:

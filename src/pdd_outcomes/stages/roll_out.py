@@ -20,7 +20,7 @@ from ..effects import (
     two_way_effects,
 )
 from ..protocol.further import RollOut
-from .evidence_rows import Row, Section, numbers_of
+from .evidence_rows import Row, Section, numbers_of, told
 from .people import asked, followed, with_outcome
 from .runner import Workbench
 
@@ -44,7 +44,12 @@ def roll_out(bench: Workbench) -> Iterator[Row]:
         yield section.nothing("overall", problem, "risk_difference", "difference")
         return
     yield from _group_time(bench, section, panel, plan)
-    yield from _two_way(section, panel)
+    try:
+        yield from _two_way(section, panel)
+    except DataError as error:
+        yield section.nothing(
+            "two_way", told(bench.log, section, "two_way", error), "risk_difference", "difference"
+        )
     yield from _disposals(bench, section, pd.to_datetime(starts))
 
 
@@ -92,14 +97,17 @@ def _group_time(bench: Workbench, section: Section, panel: pd.DataFrame, plan: R
                 level=section.level,
             )
         except (DataError, UsageError) as error:
-            raise DataError(f"roll_out: {problem}" for problem in error.problems) from error
+            yield section.nothing(
+                "overall", told(bench.log, section, "overall", error), "risk_difference", "difference"
+            )
+            return
     rng = np.random.default_rng([bench.protocol.data.seed, 19])
     event = made["universal"].aggregate("event")
     yield from _event(section, event.bands(rng, plan.replicates), panel)
     everyone = _behind(panel, panel["start"].le(panel["period"]))
     since, by_force = (made["varying"].aggregate("event"), made["varying"].aggregate("group"))
-    yield _overall(section, since, "Group-time, averaged by time since the start", 0, everyone)
-    yield _overall(section, by_force, "Group-time, averaged by force", 1, everyone)
+    yield _overall(section, by_force, "Group-time, averaged over forces", 0, everyone)
+    yield _overall(section, since, "Group-time, averaged over times since the start", 1, everyone)
     for row in made["varying"].aggregate("calendar").tidy().iloc[:-1].to_dict("records"):
         at = panel["period"] == row["time"]
         behind = _behind(panel.loc[at], panel.loc[at, "start"].le(row["time"]))

@@ -78,9 +78,10 @@ def turned(y: FloatArray, v: FloatArray) -> Spread:
 
 
 def between_variance(y: FloatArray, v: FloatArray, method: str) -> float:
-    """tau squared of estimates y (k,) with sampling covariance v (k, k), by "common" (0), "DL", "PM", "ML" or "REML".
+    """tau squared of estimates y (k,) with sampling covariance v (k, k), by a method of `core.methods.POOLING`, cut at 0.
 
-    Cut at 0. Of several peaks of a likelihood the highest is taken.
+    "PM" and "EB" solve one equation. "SJ" starts from the mean square about the mean. Of several peaks of a likelihood the
+    highest is taken.
     """
     if method == "common":
         return 0.0
@@ -88,9 +89,22 @@ def between_variance(y: FloatArray, v: FloatArray, method: str) -> float:
     spread = turned(y / np.sqrt(unit), v / unit)
     if method == "DL":
         return unit * max(0.0, (spread.q() - spread.df) / spread.trace())
-    if method == "PM":
+    if method in ("PM", "EB"):
         return unit * _where_q_is(spread, float(spread.df))
+    if method in ("HE", "HS", "SJ"):
+        return unit * max(0.0, _moment(spread, method))
     return unit * _maximum(spread, restricted=method == "REML")
+
+
+def _moment(spread: Spread, method: str) -> float:
+    """Hedges's, Hunter and Schmidt's, or Sidik and Jonkman's estimator, before it is cut at 0."""
+    k, squares = len(spread.values), _squares(spread)
+    if method == "HE":
+        return (squares - float(((1 - spread.one**2 / k) * spread.values).sum())) / spread.df
+    if method == "HS":
+        return (spread.q() - k) / float((1 / spread.values).sum())
+    start = squares / k
+    return start * spread.q(start) / spread.df if start > 0 else 0.0
 
 
 def q_profile(y: FloatArray, v: FloatArray, level: float) -> tuple[float, float]:

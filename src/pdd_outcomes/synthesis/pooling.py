@@ -192,7 +192,8 @@ def pool(
     ----------
     estimates : (k,) array, k >= 2, on a scale on which averaging makes sense (log hazard ratios, risk differences)
     std_errors : (k,) array, above 0
-    method : "common" (tau2 = 0), "DL", "PM", "ML" or "REML"; tau2 is cut at 0
+    method : "common" (tau2 = 0), "DL", "PM", "ML" or "REML"; also "EB", "HE", "HS", "SJ" (see `core.methods.POOLING`); tau2 is
+        cut at 0
     ci : "wald" (normal), "hksj" (Hartung-Knapp-Sidik-Jonkman: t on k-1 with the variance scaled by Q/(k-1)) or
         "hksj-adhoc" (the same with a scale of at least 1, Knapp and Hartung 2003). Where few forces happen to agree,
         "hksj" can be narrower than "wald": `.scale` is then below 1.

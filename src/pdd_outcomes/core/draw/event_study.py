@@ -25,7 +25,8 @@ def draw_event_study(
 ) -> Axes:
     """A point an event time: a hollow circle before the start, a filled square since; thick bars are intervals of each alone.
 
-    Thin bars with caps are bands that hold all at once. A point without bars is the period compared with, or has no interval.
+    Thin bars with caps are bands that hold all at once; an arrow says that one goes on. A point without bars is the period
+    compared with, or has no interval.
 
     Parameters
     ----------
@@ -46,13 +47,15 @@ def draw_event_study(
             middle = (float(time[time < 0].max()) + float(time[time >= 0].min())) / 2
             ax.axvline(middle, color=style.TEXT, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
             _sides(ax, middle)
-        size = 5.0 if len(time) <= 30 else 3.5
+        bottom, top = _span(value, low, high, under, over)
+        ax.set_ylim(bottom, top)
+        size, thick = (5.0, 2.6) if len(time) <= 30 else (3.5, 1.8)
         for here, look, marker, fill in (
             (time < 0, before, "o", "white"),
             (time >= 0, since, "s", since.colour),
         ):
             _bars(ax, time[here], under[here], over[here], look.colour, 1.0, capped=True)
-            _bars(ax, time[here], low[here], high[here], look.colour, 2.6, capped=False)
+            _bars(ax, time[here], low[here], high[here], look.colour, thick, capped=False)
             ax.plot(
                 time[here],
                 value[here],
@@ -78,16 +81,34 @@ def _numbers(frame: pd.DataFrame) -> list[FloatArray]:
     return [rising[c].to_numpy(dtype=float, na_value=np.nan) for c in COLUMNS]
 
 
+def _span(value: FloatArray, *limits: FloatArray) -> tuple[float, float]:
+    """Ends of the vertical axis: all estimates and 0, and of their limits as much as does not squeeze the rest."""
+    shown = np.append(value[np.isfinite(value)], 0.0)
+    ends = np.concatenate([end[np.isfinite(end)] for end in limits] + [shown])
+    width = np.concatenate([high - low for low, high in (limits[:2], limits[2:])])
+    usual = float(np.median(width[np.isfinite(width)])) if np.isfinite(width).any() else 0.0
+    room = 1.5 * max(float(np.ptp(shown)), usual)
+    bottom, top = max(ends.min(), shown.min() - room), min(ends.max(), shown.max() + room)
+    pad = 0.06 * (top - bottom) or 1.0
+    return float(bottom - pad), float(top + pad)
+
+
 def _bars(
     ax: Axes, time: FloatArray, low: FloatArray, high: FloatArray, colour: str, width: float, *, capped: bool
 ) -> None:
     known = np.isfinite(low) & np.isfinite(high)
     if not known.any():
         return
+    bottom, top = ax.get_ylim()
     ax.vlines(time[known], low[known], high[known], color=colour, linewidth=width, zorder=2)
-    if capped:
-        for end in (low[known], high[known]):
-            ax.plot(time[known], end, linestyle="none", marker="_", markersize=5, color=colour, zorder=2)
+    look: Any = {"linestyle": "none", "markersize": 5, "color": colour, "zorder": 2, "clip_on": False}
+    for end, edge, arrow in ((low[known], bottom, "v"), (high[known], top, "^")):
+        out = end < edge if arrow == "v" else end > edge
+        if out.any():
+            ax.plot(time[known][out], np.full(int(out.sum()), edge), marker=arrow, **look)
+        if capped and not out.all():
+            ax.plot(time[known][~out], end[~out], marker="_", **look)
+    ax.set_ylim(bottom, top)
 
 
 def _sides(ax: Axes, middle: float) -> None:

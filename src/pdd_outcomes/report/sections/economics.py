@@ -136,7 +136,7 @@ def _units(units: list[Item]) -> str:
     body = [
         [
             formats.upper_first(_name(u)),
-            u.note.removeprefix("a ") or None,
+            u.note or None,
             shown(u.estimate, "money") if u.ok else None,
             formats.between(u.conf_low, u.conf_high, lambda x: shown(x, "money")) if u.has_interval else None,
             f"{u.place:.0f}" if u.ok else None,

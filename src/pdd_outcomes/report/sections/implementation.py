@@ -21,6 +21,13 @@ STAGES = {
     "attended": "Attended",
     "completed": "Completed",
 }
+VERBS = {
+    "diverted": "are diverted",
+    "referred": "are referred",
+    "assessed": "are assessed",
+    "attended": "attend",
+    "completed": "complete",
+}
 ASKED = (
     ("diverted", "Being diverted", "those arrested where a scheme ran", "are diverted"),
     ("completed", "Completing", "those who were diverted", "complete"),
@@ -87,15 +94,15 @@ def _cascade_words(whole: list[Item]) -> str:
     first, last = known[0], known[-1]
     steps = [(b.estimate / a.estimate, a, b) for a, b in pairwise(known)]
     worst = min(steps, key=lambda s: s[0])
-    lost = f"Most are lost between {_stage(worst[1])} and {_stage(worst[2])}: {formats.fixed(100 * worst[0], 0)} in 100 go on."
     return (
-        f"Of 100 people eligible, {formats.fixed(100 * first.estimate, 0)} get to {_stage(first)} and "
-        f"{formats.fixed(100 * last.estimate, 0)} to {_stage(last)}. {lost}"
+        f"Of 100 people eligible, {formats.fixed(100 * first.estimate, 0)} {_verb(first)} and "
+        f"{formats.fixed(100 * last.estimate, 0)} {_verb(last)}. The longest step is from those who {_verb(worst[1])} to those who "
+        f"{_verb(worst[2])}: {formats.fixed(100 * worst[0], 0)} in 100 take it."
     )
 
 
-def _stage(item: Item) -> str:
-    return formats.lower_first(STAGES.get(item.note, item.note)).split(" (")[0]
+def _verb(item: Item) -> str:
+    return VERBS.get(item.note, f"reach {formats.readable(item.note)}")
 
 
 def _by_force(found: list[Item]) -> str:

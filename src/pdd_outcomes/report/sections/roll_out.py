@@ -59,11 +59,11 @@ def roll_out(reading: Reading) -> str:
 
 
 def headline_words(overall: list[Item]) -> str:
-    """The average effect since the start."""
+    """The average effect in forces with a scheme, since each one's start."""
     item = next((i for i in overall if i.place == HEADLINE), None)
     if item is None or not item.ok:
-        return "No average effect since the start is given."
-    first = f"Averaged by time since the start, the effect of having a scheme is {said(item)}"
+        return "No average effect is given."
+    first = f"Averaged over forces since each one's start, the effect of having a scheme is {said(item)}"
     if not item.has_interval:
         return f"{first}; there are too few forces for an interval."
     return f"{first}." + ("" if item.clear else " The interval includes no effect.")
@@ -138,7 +138,7 @@ def _picture(events: list[Item]) -> Picture | None:
     ]
     columns = [
         Column("Periods since the start", "setting"),
-        Column("Forces", "count"),
+        Column("Forces", "setting"),
         Column("Their people", "count"),
         Column("Comparison", "count"),
         Column("Difference, per 100 (interval)", "est"),
@@ -150,9 +150,10 @@ def _picture(events: list[Item]) -> Picture | None:
     )
     after = [i for i in events if i.place >= 0 and i.ok]
     lower = sum(i.estimate < 0 for i in after)
+    share = "every period" if lower == len(after) else f"{lower} of {len(after)} periods"
     caption = (
-        f"In {lower} of {len(after)} periods since the start the risk is lower than without a scheme, in {len(after) - lower} it is not. Hollow: before the "
-        "start, where there should be no effect; thick lines are intervals of each period, thin ones hold for all at once."
+        f"In {share} since the start the risk is lower than without a scheme, as far as estimates go. Hollow: before the start, where there should "
+        "be no effect; thick lines are intervals of each period, thin ones hold for all at once."
     )
     return Picture("fig-roll-out", made, caption, data)
 
