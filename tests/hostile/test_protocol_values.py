@@ -169,7 +169,7 @@ def test_a_number_out_of_range_is_told_with_the_range(
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ("shape: person_table", "shape: person", "data.shape: found 'person'; allowed: 'event_tables' or 'person_table'."),
+        ("shape: person_table", "shape: person", "data.shape: found 'person'; allowed: 'event_tables', 'person_table' or 'force_estimates'."),
         ("exposure: person", "exposure: people", "analyses.0.exposure: found 'people'; allowed: 'person' or 'force'."),
         ("estimand: ATT ", "estimand: ATE ", "analyses.0.estimand: found 'ATE'; allowed: 'ATT' or 'ATC'."),
         ("order: largest", "order: random", "analyses.0.design.order: found 'random'; allowed: 'largest', 'smallest', 'closest' or "

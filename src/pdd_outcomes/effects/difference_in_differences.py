@@ -65,7 +65,10 @@ def difference_in_differences(
     anticipation : periods before the start in which there may be an effect already
     weights : column, above 0; cluster : column, by default the unit. As `start`, both are constant in a unit.
     inference : "influence" (normal; for many clusters), "jackknife" (leaves out one cluster at a time, t), or "auto": the
-        jackknife where a treated group has fewer than 5 clusters, whose chance the influence function misses
+        jackknife where a treated group, or those compared with, are of fewer than 5 clusters, whose chance the influence
+        function misses. There is no interval where fewer than 2 treated clusters or 4 others are compared. In draws of nine
+        forces that start one after another and four that never do 95% intervals of the averages held the truth in 95 to 98%;
+        of 2 treated clusters beside 12 others they held it in about 90%.
     level : of intervals, unless `tidy` is given another
 
     Returns

@@ -117,7 +117,7 @@ def same_exposure(weights: FloatArray, whole: FloatArray, event: FloatArray) -> 
     ratio = np.divide(had, has, out=np.zeros_like(had), where=has != 0)
     moved = left * ratio[:, at]
     total = moved.sum(axis=1, keepdims=True)
-    return np.divide(moved, total, out=np.full_like(moved, np.nan), where=total != 0)
+    return np.asarray(np.divide(moved, total, out=np.full_like(moved, np.nan), where=total != 0))
 
 
 def support(
@@ -160,7 +160,8 @@ def by_jackknife(without: FloatArray, found: Support, scale: float) -> Errors:
               df = V^2 \Big/ \sum_h \frac{V_h^2}{n_h - 1}
 
     over h, the clusters with units treated in the estimate and the clusters it only compares with (Efron 1982 The Jackknife,
-    chapter 3, for samples of several strata; degrees of freedom of Satterthwaite 1946).
+    chapter 3, for samples of several strata; degrees of freedom of Satterthwaite 1946). For two groups and two periods it is
+    Welch's t test of the changes.
     """
     count, rows = without.shape
     error, df, parts = np.full(rows, np.nan), np.full(rows, np.nan), np.zeros((count, rows))

@@ -144,7 +144,7 @@ class Outcome(Part):
 class DesignPlan(Part):
     """How the groups are made alike."""
 
-    covariates: tuple[Text, ...] = ()
+    covariates: tuple[Text, ...]
     formula: Text | None = None
     method: Literal["nearest"] = "nearest"
     ratio: AtLeastOne = 1
@@ -174,7 +174,7 @@ class Analysis(Part):
     population: Text
     estimand: Literal["ATT", "ATC"] = "ATT"
     headline: Flag = False
-    design: DesignPlan = DesignPlan()
+    design: DesignPlan = DesignPlan(covariates=())
     gates: Gates = Gates()
     by_force: Flag = False
 

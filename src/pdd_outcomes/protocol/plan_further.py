@@ -47,10 +47,18 @@ def _forces(p: Protocol) -> list[str]:
         "scheme. Pooled effects are shown with each force left out."
     )
     if p.forces.features:
-        said += (
-            f" Features of schemes are looked at by meta-regression: {', '.join(p.forces.features)}; one for every ten forces at most, "
-            "and none where there are fewer."
+        named = "; ".join(
+            f"{name} ({', '.join(f'{force} {value:.12g}' for force, value in values.items())})"
+            for name, values in p.forces.features.items()
         )
+        said += (
+            f" Features of schemes are looked at by meta-regression: {named}. One for every ten forces at most, and none where there "
+            "are fewer."
+        )
+    if p.forces.residual_sd is not None:
+        said += f" Forces are taken to differ anyway by a standard deviation of {p.forces.residual_sd:.12g} in the log hazard."
+    if p.forces.comparison_forces is not None:
+        said += f" There are {p.forces.comparison_forces} comparison forces."
     return ["## Few forces", said]
 
 
@@ -63,7 +71,7 @@ def _roll_out(p: Protocol) -> list[str]:
         "## Roll-out",
         f"Schemes start at different times. Force-by-{r.period} means of the main outcome"
         f"{_at(p, r.horizon)} are compared by group-time effects (Callaway and Sant'Anna 2021) against {control[r.control]}, averaged by "
-        "time since the start. Two-way fixed effects and the Goodman-Bacon decomposition stand beside them, because where effects "
+        f"time since the start, with bands from {r.replicates} draws that hold for all times at once. Two-way fixed effects and the Goodman-Bacon decomposition stand beside them, because where effects "
         "grow they mislead. Effects before the start should be none, and are tested.",
     ]
 
@@ -76,7 +84,8 @@ def _instrument(p: Protocol) -> list[str]:
         f"Who meets a lenient officer is taken to be chance within force and quarter. Leniency is the officer's share diverted among "
         f"others, leaving the person out (officers with {p.instrument.minimum} cases or more). Two-stage least squares for the main "
         f"outcome{_at(p, p.instrument.horizon)}, with the first stage, the Anderson-Rubin interval, balance, and the sign of the first "
-        "stage in subgroups. Where there is no first stage no effect is given.",
+        "stage in subgroups. Where there is no first stage no effect is given."
+        + (f" Held fixed besides: {', '.join(p.instrument.adjust)}." if p.instrument.adjust else ""),
     ]
 
 
@@ -119,7 +128,8 @@ def _equity(p: Protocol) -> list[str]:
     adjusted = f", adjusted for {', '.join(e.adjust)}" if e.adjust else ""
     said = (
         f"Among those arrested where a scheme ran, the probability of being diverted by {_groups(e.by, e.bands)}{adjusted}; among those "
-        "diverted, that of completing. Differences and ratios against the largest group, and how unequal groups are in all."
+        "diverted, that of completing. Differences and ratios against the largest group, and how unequal groups are in all. "
+        f"Groups of fewer than {e.minimum} are not estimated."
     )
     if e.net_widening:
         said += (
@@ -136,7 +146,7 @@ def _economics(p: Protocol) -> list[str]:
     counted = ", ".join(f"{item} ({COUNTED.get(source, source)})" for item, source in e.counts.items())
     said = f"A cost-consequence table per 100 people{_at(p, e.horizon)}: {counted}. Unit costs are in `{e.costs}`, each dated and sourced"
     if e.uprating is not None:
-        said += f", brought to {e.uprating.to} prices by {e.uprating.index}"
+        said += f", brought to {e.uprating.to} prices by {e.uprating.index} (`{e.uprating.file}`)"
     said += (
         f". Intervals are from {e.replicates} bootstrap draws of matched sets; each unit cost is moved between its low and high "
         "value by itself. Costs and consequences are not made into one ratio."

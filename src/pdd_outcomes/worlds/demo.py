@@ -19,7 +19,7 @@ def write_raw(source: str, seed: int, folder: Path) -> None:
     A synthetic source may turn the world's settings that are numbers: "synthetic:thirteen_forces rollout=12 uptake=0.4".
     """
     kind, _, rest = source.partition(":")
-    name, *turned = rest.split()
+    name, *turned = rest.split() or [""]
     choose("data.source", f"{kind}:{name}", SOURCES)
     if kind == "public":
         if turned:
