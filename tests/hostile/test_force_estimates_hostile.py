@@ -22,7 +22,7 @@ def plan() -> Protocol:
 
 @pytest.fixture
 def table() -> pd.DataFrame:
-    return pd.read_csv(STUDY / "data" / "force_estimates.csv", dtype=str, keep_default_na=False)
+    return pd.read_csv(STUDY / "estimates" / "force_estimates.csv", dtype=str, keep_default_na=False)
 
 
 def test_the_published_table_breaks_no_rule(plan: Protocol, table: pd.DataFrame) -> None:
