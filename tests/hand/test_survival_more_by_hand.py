@@ -124,9 +124,9 @@ def test_each_event_has_its_own_number() -> None:
     )  # fmt: skip
     asked = {"id": "id", "entry": "start", "covariates": ["x"]}
     fit = prentice_williams_peterson(rows, "stop", "event", **asked)  # type: ignore[arg-type]
-    assert fit.fitted.strata_labels == ("1", "2", "3")
+    assert fit.fitted.strata.labels == ("1", "2", "3")
     fit = prentice_williams_peterson(rows, "stop", "event", most=2, **asked)  # type: ignore[arg-type]
-    assert fit.fitted.strata_labels == ("1", "2")
+    assert fit.fitted.strata.labels == ("1", "2")
 
 
 def test_gehan_and_peto_weigh_by_who_is_left() -> None:

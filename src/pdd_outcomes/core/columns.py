@@ -117,7 +117,7 @@ class Columns:
         if values is None:
             return placeholder
         small = values.dtype.kind in "bui" and len(values) and values.min() >= 0 and values.max() <= 1
-        wrong = np.zeros(0, bool) if small else (values != 0) & (values != 1)
+        wrong = np.zeros(0, bool) if small else (values != 0) & (values != 1) & ~np.isnan(values.astype(float))
         self._rows(role, column, wrong, "is neither 0 nor 1", "Recode it to 0/1 or True/False.")
         answer: BoolArray = values == 1
         if both and not wrong.any() and len(values):
@@ -135,6 +135,12 @@ class Columns:
         self._rows(
             role, column, values != np.round(values), "is not a whole number", "Code 0 censored, 1..k causes."
         )
+        return np.round(np.nan_to_num(values)).astype(np.int64)
+
+    def counts(self, role: str, column: str, *, minimum: int = 0) -> IntArray:
+        """Whole numbers of at least `minimum`."""
+        values = self.number(role, column, minimum=minimum)
+        self._rows(role, column, values != np.round(values), "is not a whole number", "Count in whole units.")
         return np.round(np.nan_to_num(values)).astype(np.int64)
 
     def labels(self, role: str, column: str) -> tuple[IntArray, list[Any]]:

@@ -163,6 +163,10 @@ def model_matrix(
         raise DataError(
             f"formula={formula!r} cannot be read: {problem}. Columns are {list(map(str, data.columns))[:20]}."
         ) from problem
+    if not isinstance(frame, pd.DataFrame):
+        raise UsageError(
+            f"formula={formula!r} has a left-hand side. Give what stands right of ~ alone, such as 'age + sex'."
+        )
     table = pd.DataFrame(frame)
     kept = [c for c in table.columns if c != "Intercept"]
     values = _finite(table[kept], f"formula={formula!r}", len(data))

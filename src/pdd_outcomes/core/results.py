@@ -25,6 +25,23 @@ def check_level(level: float) -> float:
     return float(level)
 
 
+def check_number(
+    name: str, value: object, *, minimum: float = -np.inf, above: float = -np.inf, hint: str = ""
+) -> float:
+    """A finite number of at least `minimum` and more than `above`, or a UsageError that says so; text is none."""
+    found = float(value) if isinstance(value, (int, float, np.integer, np.floating)) else np.nan
+    if isinstance(value, bool) or not np.isfinite(found) or found < minimum or found <= above:
+        wanted = (
+            f"above {above:g}"
+            if above > -np.inf
+            else f"{minimum:g} or more"
+            if minimum > -np.inf
+            else "a number"
+        )
+        raise UsageError(f"{name}={value!r} must be {wanted}{hint}.")
+    return found
+
+
 def critical(level: float, df: float | FloatArray = np.inf) -> Any:
     """Two-sided critical value: normal, or Student's t where `df` is finite."""
     tail = 0.5 + check_level(level) / 2

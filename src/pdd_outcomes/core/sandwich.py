@@ -9,6 +9,8 @@ import pandas as pd
 
 from .columns import FloatArray, IntArray
 
+NO_VARIANCE = 1e-9  # of the larger one-way variance: a two-way one this small is rounding
+
 
 def cluster_codes(*labels: np.ndarray) -> IntArray:
     """Dense codes 0..G-1 for the combinations of one or more label arrays."""
@@ -33,8 +35,7 @@ def clustered_covariance(
 
     where :math:`\psi_i` (already scaled, so that the estimate's error is about their sum) is the
     row's influence, such as a dfbeta. With no cluster each row is its own. With two, the
-    Cameron-Gelbach-Miller (2011, eq. 2.11) sum :math:`V_1 + V_2 - V_{12}`; where that has a negative
-    eigenvalue it is set to zero, as they advise (section 2.3).
+    Cameron-Gelbach-Miller (2011, eq. 2.11) sum :math:`V_1 + V_2 - V_{12}`, mended as `two_way` says.
 
     Parameters
     ----------
@@ -60,10 +61,25 @@ def clustered_covariance(
 
 
 def two_way(first: FloatArray, second: FloatArray, both: FloatArray) -> FloatArray:
-    """A two-way clustered covariance from that of each way and of their crossing, negative eigenvalues set to 0."""
+    r"""A two-way clustered covariance (p, p) from that of each way and of their crossing, :math:`V_1 + V_2 - V_{12}`.
+
+    It need not be a covariance. Negative eigenvalues are set to 0 (Cameron, Gelbach and Miller 2011, section 2.3), each quantity
+    measured in its own standard errors of the crossing, so that units do not matter. Where a quantity's own variance is not
+    above 0, that would be certainty from nothing: then the one-way covariance that is larger stands instead.
+    """
     total = first + second - both
-    values, vectors = np.linalg.eigh((total + total.T) / 2)
-    return np.asarray((vectors * np.clip(values, 0, None)) @ vectors.T if (values < 0).any() else total)
+    total = (total + total.T) / 2
+    own = np.diag(total)
+    scale = np.sqrt(np.maximum(np.diag(both), 0.0))
+    safe = np.where(scale > 0, scale, 1.0)
+    varies = scale > 0
+    if (own[varies] <= NO_VARIANCE * np.maximum(np.diag(first), np.diag(second))[varies]).any():
+        sizes = [float((np.diag(way)[varies] / safe[varies] ** 2).sum()) for way in (first, second)]
+        return np.asarray(first if sizes[0] >= sizes[1] else second)
+    values, vectors = np.linalg.eigh(total / np.outer(safe, safe))
+    if (values >= 0).all():
+        return np.asarray(total)
+    return np.asarray(((vectors * np.clip(values, 0, None)) @ vectors.T) * np.outer(safe, safe))
 
 
 def _outer(psi: FloatArray, codes: IntArray) -> FloatArray:

@@ -220,7 +220,7 @@ def interrupted_series(
     choose("errors", errors, ERRORS)
     take = Columns(data)
     counted = family != "gaussian"
-    y = take.causes("outcome", outcome).astype(float) if counted else take.number("outcome", outcome)
+    y = take.counts("outcome", outcome).astype(float) if counted else take.number("outcome", outcome)
     base = np.ones(len(data)) if exposure is None else take.number("exposure", exposure, above=0)
     place, labels, after = read_times(take, data, time, interruption)
     take.check()

@@ -124,6 +124,8 @@ def read_causes(
     """Follow-up whose event is any cause, and each row's code (n,); problems are left in `take`."""
     if causes is not None and (len(causes) == 0 or any(int(c) != c or c < 1 for c in causes)):
         raise UsageError("causes must be whole numbers from 1, such as [1, 2].")
+    if causes is not None and len(set(causes)) < len(causes):
+        raise UsageError(f"causes={list(causes)} names a cause twice. Keep one.")
     follow = read_follow_up(
         take, time, None, entry=entry, weights=weights, cluster=cluster, frequency=frequency
     )

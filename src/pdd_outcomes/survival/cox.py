@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from ..core.columns import Columns, dense_codes
 from ..core.errors import DataError, UsageError, choose
+from ..core.results import check_number
 from .cox_fit import CoxFit
 from .cox_model import CoxModel
 from .riskset import risk_set
 from .roles import counted, read_follow_up
+from .strata import read_strata
 from .time_interaction import TimeFunction, changing_rows, check_interactions
 from .working_units import predictor_rows, read_predictors
 
@@ -51,7 +52,8 @@ def cox(
     covariates, formula : one of the two; labels are coded against their first level in sorted order
     entry : name of the start of follow-up; who enters at a time is not yet at risk at it
     strata : name, or names, of columns with a baseline hazard for each combination
-    weights : name of analysis weights, on any scale; a row of weight 0 does not count
+    weights : name of analysis weights, on any scale (which likelihoods and tests made of them follow); a row of weight 0
+        does not count
     cluster : name of what rows belong together by, such as the matched set; or a list of two for a
         two-way clustered variance
     robust : whether the variance is the sandwich; by default where there are weights or clusters
@@ -100,13 +102,12 @@ def cox(
     choose("ties", ties, ["efron", "breslow"])
     if robust is False and cluster is not None:
         raise UsageError("robust=False leaves no use for cluster. Leave out one of the two.")
-    if not np.isfinite(ridge) or ridge < 0:
-        raise UsageError("ridge must be 0 or more.")
+    check_number("ridge", ridge, minimum=0)
     take = Columns(data)
     follow = read_follow_up(
         take, time, event, entry=entry, weights=weights, cluster=cluster, frequency=frequency, cause=cause
     )
-    layers, labels = take.crossed("strata", strata)
+    layers, known_strata = read_strata(take, strata)
     known = None if offset is None else take.number("offset", offset)
     found = read_predictors(take, data, covariates, formula)
     take.check()
@@ -127,10 +128,10 @@ def cox(
         follow=follow,
         risk=risk_set(follow.time, follow.event, follow.entry, layers),
         coding=None if changes else found.coding,
-        strata_columns=(strata,) if isinstance(strata, str) else tuple(strata),
-        strata_labels=tuple(labels[k] for k in present.tolist()),
+        strata=known_strata.among(present),
         efron=ties == "efron",
         offset=None if known is None else known[follow.row],
+        offset_column=offset,
         ridge=ridge,
     )
     return model.fit(robust=sandwiched)

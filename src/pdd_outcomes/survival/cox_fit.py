@@ -11,21 +11,23 @@ import pandas as pd
 from scipy import special
 
 from ..core.columns import Columns, FloatArray
-from ..core.errors import DataError, UsageError, choose
+from ..core.errors import UsageError, choose
 from ..core.formula import Coding
 from ..core.results import HypothesisTest, Shown, check_level, chi_square_test, tidy_frame
 from ..core.results import exponentiate as to_ratios
 from ..core.sandwich import two_way
+from ..core.times import asked_times
 from .concordance import concordance_index
 from .cox_likelihood import Point, Sample, Slope, likelihood, slope
 from .cox_predict import HazardSteps, cumulative_hazard, hazard_steps
 from .cox_residuals import deviance_residuals, martingale_residuals, schoenfeld_residuals, score_residuals
 from .cox_sandwich import score_meat
-from .cox_smooth import schoenfeld_smooth
+from .cox_smooth import at_least_two, schoenfeld_smooth
 from .curve_intervals import ConfType, check_conf_type, survival_interval
 from .ph_test import TRANSFORMS, Transform, ph_statistics, time_scale
 from .riskset import snap
 from .roles import FollowUp
+from .strata import Strata
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,8 +50,9 @@ class Fitted:
     scale: FloatArray
     follow: FollowUp
     coding: Coding | None
-    strata_columns: tuple[str, ...]
-    strata_labels: tuple[str, ...]
+    strata: Strata
+    offset_column: str | None
+    offset_centre: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +135,7 @@ class CoxFit(Shown):
         """Log hazard of each row that counts against one with mean covariates, offset included: (n,)."""
         sample = self.fitted.sample
         eta = sample.x @ self.fitted.point.beta
-        return np.asarray(eta + sample.offset if len(sample.offset) else eta)
+        return np.asarray(eta + sample.offset + self.fitted.offset_centre if len(sample.offset) else eta)
 
     def with_covariance(self, covariance: FloatArray, se_method: str = "given") -> CoxFit:
         """The same fit with another covariance (p, p) of its coefficients, such as a bootstrap's."""
@@ -202,7 +205,7 @@ class CoxFit(Shown):
     def baseline(
         self, *, centered: bool = False, level: float = 0.95, conf_type: ConfType = "log"
     ) -> pd.DataFrame:
-        """Cumulative hazard and survival where every covariate is 0, or with `centered` at its mean.
+        """Cumulative hazard and survival where every covariate is 0, or with `centered` at its mean; any offset is 0.
 
         A row for every time at which someone's follow-up ends, by stratum: stratum, time,
         cumulative_hazard, std_error (of the hazard), survival, conf_low, conf_high (of survival).
@@ -212,11 +215,11 @@ class CoxFit(Shown):
         z = np.zeros(len(self.terms)) if centered else -f.mean / f.scale
         parts = []
         order = np.argsort(f.sample.risk.row_stratum, kind="stable")
-        edges = np.searchsorted(f.sample.risk.row_stratum[order], np.arange(len(f.strata_labels) + 1))
-        for k, label in enumerate(f.strata_labels):
+        edges = np.searchsorted(f.sample.risk.row_stratum[order], np.arange(len(f.strata.keys) + 1))
+        for k, label in enumerate(f.strata.labels):
             steps = self._steps(k)
             times = np.unique(snap(f.follow.time[order[edges[k] : edges[k + 1]]], steps.time))
-            value, error = self._hazard(steps, z[None, :], times)
+            value, error = self._hazard(steps, z[None, :], np.zeros(1), times)
             survival = np.exp(-value[0])
             low, high = survival_interval(survival, survival * error[0], conf_type, level)
             parts.append(
@@ -246,8 +249,8 @@ class CoxFit(Shown):
 
         Parameters
         ----------
-        data : DataFrame with the model's covariates (and strata columns); its levels must be known ones
-        times : (k,) array; after the last observed time of a stratum the estimate is NaN
+        data : DataFrame with the model's covariates (and strata columns, and offset); its levels must be known ones
+        times : (k,) array, none missing; after the last observed time of a stratum the estimate is NaN
         conf_type : "log" (R's default for a Cox curve), "log-log" or "plain"
 
         Returns
@@ -256,7 +259,7 @@ class CoxFit(Shown):
             row (position in `data`), time, estimate, std_error, conf_low, conf_high.
         """
         f = self.fitted
-        at = np.atleast_1d(np.asarray(times, float))
+        at = asked_times(times)
         scale, level = check_conf_type(conf_type), check_level(level)
         if f.coding is None:
             raise UsageError(
@@ -264,11 +267,11 @@ class CoxFit(Shown):
                 "Fit it without time_interactions, or stratify."
             )
         z = (f.coding.apply(data) - f.mean) / f.scale
-        strata = self._strata_of(data)
+        strata, offset = f.strata.places(data), self._offset_of(data)
         value, error = np.empty((len(data), len(at))), np.empty((len(data), len(at)))
         for k in np.unique(strata).tolist():
             here = strata == k
-            value[here], error[here] = self._hazard(self._steps(k), z[here], at)
+            value[here], error[here] = self._hazard(self._steps(k), z[here], offset[here], at)
         survival = np.exp(-value).ravel()
         std_error = survival * error.ravel()
         low, high = survival_interval(survival, std_error, scale, level)
@@ -294,7 +297,7 @@ class CoxFit(Shown):
         when, residual, scale = self._schoenfeld_of(term, transform)
         variance = self.naive_covariance[self.terms.index(term), self.terms.index(term)] * len(residual)
         smooth = schoenfeld_smooth(
-            when, scale, residual, variance, df=_at_least_two(df), level=check_level(level)
+            when, scale, residual, variance, df=at_least_two(df), level=check_level(level)
         )
         return smooth.assign(**{c: np.exp(smooth[c]) for c in ("estimate", "conf_low", "conf_high")})
 
@@ -345,24 +348,23 @@ class CoxFit(Shown):
         g = time_scale(transform, follow.time, follow.event, follow.entry, when)
         return when, self.residuals("scaled schoenfeld")[term].to_numpy(dtype=float), g
 
-    def _strata_of(self, data: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
-        f = self.fitted
-        if not f.strata_columns:
-            return np.zeros(len(data), np.int64)
+    def _offset_of(self, data: pd.DataFrame) -> FloatArray:
+        """The known part of the log hazard of other rows (n,): nought where the model has none."""
+        name = self.fitted.offset_column
         take = Columns(data)
-        codes, labels = take.crossed("strata", f.strata_columns)
+        known = np.zeros(len(data)) if name is None else take.number("offset", name)
         take.check()
-        known = {label: k for k, label in enumerate(f.strata_labels)}
-        if not set(labels) <= set(known):
-            raise DataError(f"strata={list(f.strata_columns)} has a value that the model was not fitted with.")
-        return np.array([known[label] for label in labels], np.int64)[codes]
+        return known
 
     def _steps(self, stratum: int) -> HazardSteps:
         return hazard_steps(self.fitted.sample, self.fitted.point, stratum)
 
-    def _hazard(self, steps: HazardSteps, z: FloatArray, at: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _hazard(
+        self, steps: HazardSteps, z: FloatArray, offset: FloatArray, at: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         f = self.fitted
-        return cumulative_hazard(steps, z, z @ f.point.beta, self.covariance * np.outer(f.scale, f.scale), at)
+        eta = z @ f.point.beta + offset - f.offset_centre
+        return cumulative_hazard(steps, z, eta, self.covariance * np.outer(f.scale, f.scale), at)
 
     def _dfbeta(self, score: FloatArray) -> FloatArray:
         f = self.fitted
@@ -382,12 +384,6 @@ class CoxFit(Shown):
         null = likelihood(f.sample, np.zeros(len(self.terms)))
         meats = score_meat(f.sample, null, f.follow.clusters)
         return _joint(slope(f.sample, null).score, meats[0] if len(meats) == 1 else two_way(*meats))
-
-
-def _at_least_two(df: int) -> int:
-    if int(df) != df or df < 2:
-        raise UsageError("df must be a whole number of 2 or more.")
-    return int(df)
 
 
 def _joint(values: FloatArray, covariance: FloatArray) -> float:

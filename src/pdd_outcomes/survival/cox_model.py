@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from .cox_newton import maximise
 from .cox_sandwich import sandwich
 from .riskset import RiskSet
 from .roles import FollowUp
+from .strata import Strata
 from .working_units import PredictorRows, working_matrix
 
 
@@ -27,7 +28,7 @@ class CoxModel:
     ----------
     predictors : of the rows that count
     follow : those rows
-    risk : their risk sets, a stratum for each of `strata_labels`
+    risk : their risk sets, a stratum for each of `strata`
     coding : how other data would be coded for a prediction; None where there can be none
     offset : (n,) known part of the linear predictor
     ridge : penalty on each standardised coefficient
@@ -38,10 +39,10 @@ class CoxModel:
     follow: FollowUp
     risk: RiskSet
     coding: Coding | None
-    strata_columns: tuple[str, ...] = ()
-    strata_labels: tuple[str, ...] = ("all",)
+    strata: Strata = field(default_factory=Strata)
     efron: bool = True
     offset: FloatArray | None = None
+    offset_column: str | None = None
     ridge: float = 0.0
     tails: tuple[Tail, ...] = ()
     name: str = "Cox"
@@ -49,6 +50,8 @@ class CoxModel:
     def fit(self, *, robust: bool) -> CoxFit:
         """The coefficients where the likelihood is largest; their covariance is the model's, or the sandwich."""
         follow = self.follow
+        # About its mean, so that hundreds do not overflow: a constant in every hazard changes no ratio.
+        centre = 0.0 if self.offset is None else float(np.average(self.offset, weights=follow.weight))
         with one_thread():
             x, mean, scale = working_matrix(self.predictors)
             sample = make_sample(
@@ -56,7 +59,7 @@ class CoxModel:
                 follow.weight,
                 self.risk,
                 efron=self.efron,
-                offset=self.offset,
+                offset=None if self.offset is None else self.offset - centre,
                 penalty=np.full(x.shape[1], self.ridge * len(x) / max(len(x) - 1, 1)),
                 tails=self.tails,
             )
@@ -82,8 +85,9 @@ class CoxModel:
                 scale=scale,
                 follow=follow,
                 coding=self.coding,
-                strata_columns=self.strata_columns,
-                strata_labels=self.strata_labels,
+                strata=self.strata,
+                offset_column=self.offset_column,
+                offset_centre=centre,
             ),
             model=self.name,
             ridge=self.ridge,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.columns import FloatArray
-from ..core.errors import DataError
+from ..core.errors import DataError, UsageError
 from ..core.results import critical
 
 
@@ -72,3 +72,10 @@ def natural_spline(x: FloatArray, knots: FloatArray) -> FloatArray:
 
     columns = [np.ones_like(unit), unit, *(d(j) - d(len(k) - 2) for j in range(len(k) - 2))]
     return np.column_stack(columns)
+
+
+def at_least_two(df: int) -> int:
+    """Degrees of freedom of a spline: a whole number of 2 or more."""
+    if int(df) != df or df < 2:
+        raise UsageError("df must be a whole number of 2 or more.")
+    return int(df)

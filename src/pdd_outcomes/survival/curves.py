@@ -12,6 +12,7 @@ import pandas as pd
 from ..core.columns import FloatArray, IntArray
 from ..core.errors import UsageError, choose
 from ..core.results import Shown, check_level, frame_html
+from ..core.times import asked_times
 from .bands import equal_precision_value, hall_wellner_value, multiplier_value
 from .curve_intervals import ConfType, curve_quantile, spread_interval, survival_interval
 from .influence import km_influence
@@ -45,6 +46,7 @@ class SurvivalCurves(Shown):
     conf_type, level : of the intervals
     cells : a row for every distinct time, those of entry included (the table leaves these out),
         with `n_rows` and `effective`, the unweighted and the effective number at risk
+    delayed : whether somebody came under observation after the start
     """
 
     groups: tuple[Any, ...]
@@ -55,6 +57,7 @@ class SurvivalCurves(Shown):
     level: float
     cells: pd.DataFrame = field(repr=False)
     rows: CurveRows | None = field(default=None, repr=False)
+    delayed: bool = False
 
     @property
     def table(self) -> pd.DataFrame:
@@ -105,9 +108,7 @@ class SurvivalCurves(Shown):
         -------
         DataFrame with the columns of `table`
         """
-        wanted = np.sort(np.atleast_1d(np.asarray(times, float)))
-        if np.isnan(wanted).any():
-            raise UsageError("times holds a missing value.")
+        wanted = np.sort(asked_times(times))
         parts = [
             _read(cells, wanted, self._finished(cells)).assign(group=group) for group, cells in self._by_group()
         ]
@@ -119,7 +120,7 @@ class SurvivalCurves(Shown):
 
         `effective` is the effective sample size of the risk set, (sum of w)^2 / sum of w^2.
         """
-        wanted = np.sort(np.atleast_1d(np.asarray(times, float)))
+        wanted = np.sort(asked_times(times))
         parts = [_read(cells, wanted, False).assign(group=group) for group, cells in self._by_group()]
         return pd.concat(parts, ignore_index=True)[["group", "time", "n_risk", "n_rows", "effective"]]
 
@@ -221,6 +222,10 @@ class SurvivalCurves(Shown):
         if method == "equal-precision":
             value = equal_precision_value(low, high, level)
             return value * relative, value
+        if self.delayed:
+            raise UsageError(
+                "Hall-Wellner bands count people from the start, and with entry rows come later. Take method='equal-precision'."
+            )
         value = hall_wellner_value(low, high, level)
         return value * (1 + n * relative**2) / np.sqrt(n), value
 

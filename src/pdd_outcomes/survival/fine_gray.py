@@ -18,7 +18,7 @@ from .cox_likelihood import Tail
 from .cox_model import CoxModel, se_words
 from .cox_residuals import hazard_means, score_residuals
 from .riskset import RiskSet, risk_set, running_sum
-from .roles import FollowUp, counted
+from .roles import FollowUp, check_cause, counted
 from .step_curves import step_estimate
 from .working_units import predictor_rows, read_predictors
 
@@ -71,6 +71,7 @@ def fine_gray(
     """
     if robust is False and cluster is not None:
         raise UsageError("robust=False leaves no use for cluster. Leave out one of the two.")
+    check_cause(cause)
     take = Columns(data)
     follow, causes = read_causes(take, time, event, weights=weights, cluster=cluster, frequency=frequency)
     layers = take.crossed("censoring", censoring or [])[0]
@@ -134,7 +135,7 @@ class _Censoring:
         own = self.before(self.follow.time)
         return Tail(
             cell=np.where(self.staying, risk.leave, len(risk.time)),
-            factor=np.where(self.staying, 1.0 / own, 0.0),
+            factor=np.divide(1.0, own, out=np.zeros_like(own), where=self.staying),
             fade=self.before(risk.time),
         )
 

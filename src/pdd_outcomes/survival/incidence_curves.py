@@ -13,6 +13,7 @@ from ..core.columns import FloatArray, IntArray
 from ..core.errors import UsageError
 from ..core.results import Shown, check_level, frame_html, tidy_frame
 from ..core.sandwich import clustered_covariance
+from ..core.times import asked_times
 from .curve_intervals import ConfType, survival_interval
 from .incidence_steps import incidence_influence
 from .riskset import snap
@@ -192,9 +193,7 @@ class CumulativeIncidence(Shown):
 
 
 def _times(times: float | Sequence[float] | FloatArray) -> FloatArray:
-    wanted = np.sort(np.atleast_1d(np.asarray(times, float)))
-    if np.isnan(wanted).any():
-        raise UsageError("times holds a missing value.")
+    wanted = np.sort(asked_times(times))
     return wanted
 
 

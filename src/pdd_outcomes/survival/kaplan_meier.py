@@ -165,6 +165,7 @@ def _curves(
         level=level,
         rows=CurveRows(follow, codes) if follow.robust else None,
         cells=_cells(risk, follow, step, tallies, groups, estimator == "kaplan-meier"),
+        delayed=follow.entry is not None and bool((follow.entry > 0).any()),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -96,7 +96,7 @@ def logrank(
         )
     if not follow.event.any():
         raise DataError(f"event={event!r} has no row equal to 1, so hazards cannot be compared.")
-    scores = _trend_scores(trend, len(groups))
+    scores = _trend_scores(trend, groups, data[group])
     risk = risk_set(follow.time, follow.event, follow.entry, dense_codes(layers)[1])
     table = _GroupTable(risk, follow.weight, codes, len(groups), Family(weighting, rho, gamma))
     variance = (
@@ -198,9 +198,23 @@ def trend_form(difference: FloatArray, variance: FloatArray, scores: FloatArray)
     return float((scores @ difference) ** 2 / spread), 1
 
 
-def _trend_scores(trend: bool | Sequence[float], groups: int) -> FloatArray | None:
+def _trend_scores(
+    trend: bool | Sequence[float], present: Sequence[object], column: pd.Series[Any]
+) -> FloatArray | None:
+    """Scores (g,) of the groups in sorted order; an ordered category has its own order, and plain text has none."""
+    groups = len(present)
     if isinstance(trend, bool):
-        return np.arange(1.0, groups + 1) if trend else None
+        if not trend:
+            return None
+        if isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.ordered:
+            order = list(column.dtype.categories)
+            return np.asarray(np.argsort(np.argsort([order.index(label) for label in present])) + 1.0)
+        if groups > 2 and not pd.api.types.is_numeric_dtype(column.dtype):
+            raise UsageError(
+                f"trend=True needs an order, and the labels of group={column.name!r} have none. Make it numbers or an ordered "
+                "category, or give trend a score for each group."
+            )
+        return np.arange(1.0, groups + 1)
     scores = np.asarray(trend, float)
     if scores.shape != (groups,) or not np.isfinite(scores).all() or len(np.unique(scores)) < 2:
         raise UsageError(

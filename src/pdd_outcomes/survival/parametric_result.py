@@ -14,6 +14,7 @@ from ..core.errors import UsageError
 from ..core.formula import Coding
 from ..core.results import Shown, check_level, critical, tidy_frame
 from ..core.results import exponentiate as to_ratios
+from ..core.times import asked_times
 from .parametric_families import FAMILIES, Family
 
 
@@ -115,7 +116,7 @@ class AftFit(Shown):
         Limits are symmetric about (log t - x'b) / sigma. Columns: row (position in `data`), time, estimate,
         std_error, conf_low, conf_high.
         """
-        at = np.atleast_1d(np.asarray(times, float))
+        at = asked_times(times)
         if not (np.isfinite(at) & (at > 0)).all():
             raise UsageError("times must be above 0.")
         x, sigma = self._rows(data), self.scale

@@ -151,7 +151,7 @@ def event_rates(
     if robust is False and cluster is not None:
         raise UsageError("robust=False leaves no use for cluster. Leave out one of the two.")
     take = Columns(data)
-    y = take.causes("count", count).astype(float)
+    y = take.counts("count", count).astype(float)
     time = take.number("time_at_risk", time_at_risk, above=0)
     weight = take.weights("weights", weights)
     names = [] if cluster is None else [cluster] if isinstance(cluster, str) else list(cluster)

@@ -92,7 +92,10 @@ def _coefficients(
         mu = np.exp(offset + x @ beta)
         pull = weight * (y - mu) / (1 + mu / theta)
         curve = weight * mu * (1 + y / theta) / (1 + mu / theta) ** 2  # observed, for a quadratic end
-        step = np.linalg.solve((x * curve[:, None]).T @ x, x.T @ pull)
+        try:
+            step = np.linalg.solve((x * curve[:, None]).T @ x, x.T @ pull)
+        except np.linalg.LinAlgError:
+            break  # nothing is left of a group's information: its rate is running off to 0
         if np.abs(step).max() < _STEP:
             return beta
         for _ in range(30):

@@ -13,6 +13,7 @@ from ..core.columns import Columns, FloatArray, IntArray, dense_codes
 from ..core.errors import DataError, UsageError, choose
 from ..core.results import Shown, check_level, critical, frame_html, tidy_frame
 from ..core.sandwich import clustered_covariance
+from ..core.times import asked_times
 from .recurrent_rows import read_recurrent
 from .riskset import RiskSet, risk_set, running_sum, snap
 from .roles import FollowUp
@@ -82,9 +83,7 @@ class MeanCumulativeCount(Shown):
 
         `n_risk` is the number under observation just before the time, `n_event` counts since the time read before.
         """
-        wanted = np.sort(np.atleast_1d(np.asarray(times, float)))
-        if np.isnan(wanted).any():
-            raise UsageError("times holds a missing value.")
+        wanted = np.sort(asked_times(times))
         parts = [
             _read(self.cells[self.cells["code"] == code], wanted).assign(group=group)
             for code, group in enumerate(self.groups)
@@ -101,7 +100,7 @@ class MeanCumulativeCount(Shown):
         """
         if len(self.groups) < 2:
             raise UsageError("There is one group only, so there is no difference. Name group=.")
-        wanted = np.sort(np.atleast_1d(np.asarray(times, float)))
+        wanted = np.sort(asked_times(times))
         value = self.at(wanted)["estimate"].to_numpy(float).reshape(len(self.groups), -1)
         influence = self.rows.influence(wanted)
         parts = []
@@ -150,7 +149,9 @@ class MeanCumulativeCount(Shown):
     def _limits(self, rows: pd.DataFrame, level: float) -> pd.DataFrame:
         value, error = rows["estimate"].to_numpy(float), rows["std_error"].to_numpy(float)
         spread = float(critical(level)) * np.divide(error, value, out=np.zeros_like(value), where=value > 0)
-        return rows.assign(conf_low=value * np.exp(-spread), conf_high=value * np.exp(spread))
+        # Where nobody has had an event yet there is a count and no interval.
+        low, high = (np.where(value > 0, value * np.exp(way * spread), np.nan) for way in (-1.0, 1.0))
+        return rows.assign(conf_low=low, conf_high=high)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -90,7 +90,7 @@ def prentice_williams_peterson(
     if most is not None and (int(most) != most or most < 1):
         raise UsageError("most must be a whole number from 1.")
     take = Columns(data)
-    given = None if order is None else take.causes("order", order)
+    given = None if order is None else take.counts("order", order, minimum=1)
     found = read_recurrent(take, time, event, id=id, entry=entry, weights=weights, cluster=cluster)
     number = (
         _numbers(found.person, found.follow.time, found.count > 0) if given is None else given[found.follow.row]

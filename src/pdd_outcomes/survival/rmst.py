@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..core.columns import FloatArray, IntArray
 from ..core.errors import UsageError, choose
-from ..core.results import Shown, exponentiate, tidy_frame
+from ..core.results import Shown, check_number, exponentiate, tidy_frame
 from ..core.sandwich import clustered_covariance
 from .adjusted_curves import stratified_fit
 from .cox_model import se_words
@@ -210,8 +210,7 @@ def rmst(
     Oncology 32:2380-2385. Andersen, Hansen and Klein (2004) Lifetime Data Analysis 10:335-350, for pseudo-values;
     Parner, Andersen and Overgaard (2023) Lifetime Data Analysis 29:654-671, for their infinitesimal form.
     """
-    if not np.isfinite(tau) or tau <= 0:
-        raise UsageError("tau must be a time above 0, in the units of the time column.")
+    check_number("tau", tau, above=0, hint=", a time in the units of the time column")
     choose("method", method, ["pseudo-values", "standardised"])
     if population is not None and (method != "standardised" or not covariates):
         raise UsageError("population is for method='standardised' with covariates.")

@@ -18,6 +18,8 @@ from .riskset import risk_set
 from .roles import FollowUp, counted, groups_present, read_follow_up
 from .step_curves import step_estimate
 
+NEAR = 1e-9  # relative: times this near are one, as in `core.times.tie`
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arms:
@@ -104,12 +106,14 @@ def _areas(
     risk = risk_set(follow.time, follow.event, follow.entry, codes)
     step = step_estimate(risk, follow.weight)
     limit = follow_up_limit(risk, step)
-    if (tau > limit).any():
-        short = [str(group) for group, end in zip(groups, limit) if tau > end]
+    reach = limit * (1 + NEAR)  # a horizon that is the last time but for rounding is the last time
+    if (tau > reach).any():
+        short = [str(group) for group, end in zip(groups, reach) if tau > end]
         raise DataError(
             f"tau={tau:g} is after the last time at which group {short} is under observation. "
             f"The largest tau that every group supports is {limit.min():g}."
         )
+    tau = min(tau, float(limit.min()))
     means, variances = np.empty(len(groups)), np.empty(len(groups))
     for k in range(len(groups)):
         means[k], after = area_under(risk, step, tau, k)

@@ -65,6 +65,14 @@ class FollowUp:
         )
 
 
+def check_cause(cause: object) -> None:
+    """A UsageError unless the cause is a whole number from 1: 0 is being censored."""
+    if isinstance(cause, bool) or not isinstance(cause, (int, np.integer)) or cause < 1:
+        raise UsageError(
+            f"cause={cause!r} must be a whole number from 1; 0 says that nothing has happened yet."
+        )
+
+
 def read_follow_up(
     take: Columns,
     time: str,
@@ -80,12 +88,14 @@ def read_follow_up(
 
     Times count from 0. `event` None leaves the event to the caller; with a `cause` it holds codes of causes. With `entry` a row is under observation in (entry, time], which must not be empty.
     """
+    if cause is not None:
+        check_cause(cause)
     names = [] if cluster is None else [cluster] if isinstance(cluster, str) else list(cluster)
     if len(names) > 2:
         raise UsageError(f"cluster names {len(names)} columns; at most two are supported.")
     ends = take.number("time", time, minimum=0)
     starts = None if entry is None else take.number("entry", entry, minimum=0)
-    if entry == time:
+    if isinstance(entry, str) and entry == time:
         take.problem(f"entry and time both name the column {time!r}. Name the start of follow-up as entry.")
     elif starts is not None:
         empty = _empty_intervals(starts, ends)
@@ -113,7 +123,7 @@ def read_follow_up(
         weight=weight,
         clusters=tuple(take.codes("cluster", name) for name in names),
         weighted=weights is not None,
-        frequency=None if frequency is None else take.causes("frequency", frequency),
+        frequency=None if frequency is None else take.counts("frequency", frequency),
     )
 
 
