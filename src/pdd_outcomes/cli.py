@@ -167,6 +167,52 @@ def linkage(study: Name, root: Root = HERE) -> None:
 
 
 @app.command()
+def power(
+    design: Annotated[str, typer.Argument(metavar="DESIGN", help="matched, forces, roll-out, or published.")],
+    people: Annotated[int, typer.Option(help="Suspects in scheme forces.")] = 24_000,
+    effect: Annotated[float, typer.Option(help="Difference in risk.")] = -0.026,
+    baseline: Annotated[float, typer.Option(help="Risk by the horizon without it.")] = 0.276,
+    forces: Annotated[int, typer.Option(help="Forces with a scheme.")] = 9,
+    comparison: Annotated[int, typer.Option(help="Forces without one.")] = 4,
+    between_sd: Annotated[float, typer.Option(help="SD of the log cumulative hazard between forces.")] = 0.0,
+    ratio: Annotated[int, typer.Option(help="Comparison people to each, matched.")] = 1,
+    growth: Annotated[float, typer.Option(help="Further effect each period, roll-out.")] = 0.0,
+    draws: Annotated[int, typer.Option(help="Studies drawn.")] = 500,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same answer.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Processes.")] = 1,
+) -> None:
+    """Simulate a design: how often each analysis finds the effect, or claims one that is not there.
+
+    Example:  pdd power forces --effect 0 --between-sd 0.162      pdd power published
+    """
+    from .robustness.power import power as simulate
+    from .worlds.power import PUBLISHED, Plan, in_words
+    from .worlds.power import design as designed
+
+    plan = Plan(
+        people=people,
+        effect=effect,
+        baseline=baseline,
+        forces=forces,
+        comparison=comparison,
+        between_sd=between_sd,
+        ratio=ratio,
+        growth=growth,
+    )
+    runs = [(design, plan)]
+    if design == "published":
+        from dataclasses import replace
+
+        runs = [("forces", replace(PUBLISHED, effect=0.0)), ("forces", PUBLISHED)]
+    for kind, one in runs:
+        draw, analyse, truth = designed(kind, one)
+        table = simulate(draw, analyse, truth=truth, seed=seed, draws=draws, jobs=jobs).table()
+        print(f"{kind}: effect {one.effect:g} on a risk of {one.baseline:g}, {draws} studies")
+        print(table.round(3).to_string(index=False))
+        print(in_words(kind, table, truth), end="\n\n")
+
+
+@app.command()
 def dictionary(
     page: Annotated[Path | None, typer.Option("--page", help="Write it as an HTML page here instead.")] = None,
 ) -> None:
