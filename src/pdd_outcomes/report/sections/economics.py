@@ -67,7 +67,7 @@ def total_words(reading: Reading) -> str:
         return f"{first}."
     ends = formats.between(total.conf_low, total.conf_high, lambda x: shown(x, "money"))
     if total.conf_low <= 0 <= total.conf_high:
-        return f"{first} (difference {ends}): the interval includes no difference."
+        return f"{first} (difference {ends}): the interval includes 0, so which costs less is not settled."
     return f"{first} (difference {ends})."
 
 

@@ -118,9 +118,9 @@ def left_out_words(found: list[Item]) -> str:
     clear = [i for i in known if i.clear]
     first = f"With any one force left out, the pooled difference is {span} for every 100 people"
     if len(clear) == len(known):
-        return f"{first}, and every interval leaves out no difference."
+        return f"{first}, and every interval leaves out 0 (no effect)."
     if not clear:
-        return f"{first}, and no interval leaves out no difference."
+        return f"{first}, and no interval leaves out 0 (no effect)."
     turns = clear if len(clear) <= len(known) / 2 else [i for i in known if not i.clear]
     does = "leaves out" if turns is clear else "includes"
-    return f"{first}; without {formats.series([i.group for i in turns])} the interval {does} no difference, so the result leans on single forces."
+    return f"{first}; without {formats.series([i.group for i in turns])} the interval {does} 0 (no effect), so the result leans on single forces."

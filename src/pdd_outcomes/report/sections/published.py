@@ -37,14 +37,14 @@ def answer(reading: Reading) -> str:
     gap = f"The hazard of {formats.lower_first(outcome.label)} in {k} with a scheme averages {_ratio(wald)} times that of the comparison."
     if wald.clear and not cautious.clear:
         return (
-            f"{gap} Whether that is a finding turns on the interval: the normal one leaves out no difference, the Hartung-Knapp "
+            f"{gap} Whether that is a finding turns on the interval: the normal one leaves out 1 (no effect), the Hartung-Knapp "
             "one, which allows for not knowing how much forces differ, does not."
         )
     if cautious.clear and not wald.clear:
-        return f"{gap} Whether that is a finding turns on the interval: only the Hartung-Knapp one leaves out no difference."
+        return f"{gap} Whether that is a finding turns on the interval: only the Hartung-Knapp one leaves out 1 (no effect)."
     if wald.clear:
-        return f"{gap} Both the normal and the Hartung-Knapp interval leave out no difference."
-    return f"{gap} Neither the normal nor the Hartung-Knapp interval leaves out no difference: the direction is not settled."
+        return f"{gap} Both the normal and the Hartung-Knapp interval leave out 1 (no effect)."
+    return f"{gap} Neither the normal nor the Hartung-Knapp interval leaves out 1 (no effect): the direction is not settled."
 
 
 def _ratio(item: Item) -> str:
@@ -166,17 +166,20 @@ def _forest(reading: Reading, outcome: Outcome) -> Any:
 
 
 def turns_words(reading: Reading, outcome: Outcome) -> str:
-    """Which ways of pooling leave out no difference, and which do not."""
+    """Which ways of pooling leave out 1, no effect, and which do not."""
     found = [i for i in of(reading, outcome, "pooled") if i.has_interval]
     clear = [i for i in found if i.clear]
     if not found:
         return ""
     if len(clear) == len(found):
-        return f"All {len(found)} ways of pooling leave out no difference."
+        return f"All {len(found)} ways of pooling give an interval that leaves out 1 (no effect)."
     if not clear:
-        return f"None of the {len(found)} ways of pooling leaves out no difference."
+        return f"None of the {len(found)} ways of pooling gives an interval that leaves out 1 (no effect)."
     named = formats.series([formats.lower_first(i.group) for i in clear])
-    return f"Of {len(found)} ways of pooling {len(clear)} leave out no difference ({named}); the others do not. The conclusion turns on the choice."
+    return (
+        f"Of {len(found)} ways of pooling, {len(clear)} give an interval that leaves out 1, no effect: {named}. The others do not, so the "
+        "conclusion turns on the choice."
+    )
 
 
 def _ways(reading: Reading, outcome: Outcome) -> str:
@@ -187,7 +190,7 @@ def _ways(reading: Reading, outcome: Outcome) -> str:
         Column("Way"),
         Column("Hazard ratio (interval)", "est"),
         Column("p", "p"),
-        Column("Leaves out no difference"),
+        Column("Leaves out 1 (no effect)"),
     ]
     return table(
         f"Ways of pooling the forces: {formats.lower_first(outcome.label)}",
@@ -219,11 +222,11 @@ def _left_out(reading: Reading, outcome: Outcome) -> Any:
     rows: Labelled = [(f"Without {i.group}", "study", i) for i in found]
     clear = [i.group for i in found if i.clear]
     said = (
-        f"By Hartung-Knapp, no difference is left out when force {formats.series(clear)} is not counted, and otherwise not."
+        f"By Hartung-Knapp the interval leaves out 1 (no effect) when force {formats.series(clear)} is not counted, and otherwise not."
         if clear and len(clear) < len(found)
-        else "By Hartung-Knapp, no difference is left out whichever force is not counted."
+        else "By Hartung-Knapp the interval leaves out 1 (no effect) whichever force is not counted."
         if clear
-        else "By Hartung-Knapp, no single force decides: without any one of them the interval still includes no difference."
+        else "By Hartung-Knapp, no single force decides: without any one of them the interval still includes 1 (no effect)."
     )
     return items_forest(
         rows,
@@ -245,7 +248,7 @@ def _shared(reading: Reading, outcome: Outcome) -> str:
         Column("Correlation", "setting"),
         Column("Hazard ratio (Hartung-Knapp interval)", "est"),
         Column("p", "p"),
-        Column("Leaves out no difference"),
+        Column("Leaves out 1 (no effect)"),
     ]
     return table(
         f"If forces share errors: {formats.lower_first(outcome.label)}",
@@ -266,7 +269,7 @@ def _residual(reading: Reading, outcome: Outcome) -> list[str]:
         text(
             "Forces differ for reasons that have nothing to do with a scheme. If they differ by as much as an outside source says "
             f"(see the plan), the scheme forces' average against that of the comparison forces is {_ratio(item)} with an interval from "
-            f"{_span(item)}, which {verdict} no difference. The spread of the effects is then no larger than forces differ anyway."
+            f"{_span(item)}, which {verdict} 1 (no effect)."
         ),
     ]
 

@@ -66,7 +66,9 @@ def headline_words(overall: list[Item]) -> str:
     first = f"Averaged over forces since each one's start, the effect of having a scheme is {said(item)}"
     if not item.has_interval:
         return f"{first}; there are too few forces for an interval."
-    return f"{first}." + ("" if item.clear else " The interval includes no effect.")
+    return f"{first}." + (
+        "" if item.clear else " The interval includes 0 (no effect), so the direction is not settled."
+    )
 
 
 def trend_words(events: list[Item]) -> str:
@@ -78,7 +80,7 @@ def trend_words(events: list[Item]) -> str:
     if off:
         when = formats.series([f"{-i.place:g} before" for i in off])
         return f"Before the start the forces were already moving apart ({when}): the assumption of parallel trends is in doubt, and so is the effect."
-    return "Before the start, the bands that hold for all periods at once include no difference. That is no proof of parallel trends: they are wide."
+    return "Before the start, the bands that hold for all periods at once include 0. That is no proof of parallel trends: they are wide."
 
 
 def two_way_words(reading: Reading, overall: list[Item]) -> str:
