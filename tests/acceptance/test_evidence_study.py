@@ -102,6 +102,12 @@ def test_the_cascade_falls_and_its_counts_are_those_of_the_records(
     assert rows["n_treated"].nunique() == 1
 
 
+def test_days_between_stages_are_there_for_each_of_them(complete: tuple[Page, pd.DataFrame]) -> None:
+    days = complete[1].query("section == 'engagement' and part == 'cascade_days' and status == 'ok'")
+    assert days["note"].tolist() == ["diverted", "assessed", "attended", "completed"]
+    assert days["estimate"].between(5, 60).all()
+
+
 def test_a_number_counted_per_100_people_is_of_everyone_followed(complete: tuple[Page, pd.DataFrame]) -> None:
     rows = (
         complete[1]

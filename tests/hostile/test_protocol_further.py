@@ -124,6 +124,16 @@ def test_a_roll_out_needs_an_analysis_of_forces(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("part", ["moderators", "engagement", "economics"])
+def test_what_is_about_people_needs_a_headline_about_people(tmp_path: Path, part: str) -> None:
+    plan = whole(FORCES)
+    analyses = plan["analyses"]
+    for analysis in analyses:
+        analysis["headline"] = analysis["exposure"] == "force"
+    problems = told(tmp_path, FORCES, {"analyses": analyses})
+    assert any(p.startswith(f"{part}: needs a headline whose exposure is the person's") for p in problems)
+
+
 PARTS = {
     "forces": "## Few forces",
     "roll_out": "## Roll-out",

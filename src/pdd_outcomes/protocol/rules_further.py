@@ -32,6 +32,13 @@ def further_problems(p: Protocol) -> Iterator[Problem]:
     yield from _engagement(p)
     yield from _economics(p)
     yield from _features(p)
+    headline = next((a for a in p.analyses if a.headline), None)
+    for key in ("moderators", "engagement", "economics"):
+        if getattr(p, key) is not None and headline is not None and headline.exposure != "person":
+            yield (
+                (key,),
+                "needs a headline whose exposure is the person's, which it is about. Change the headline, or remove it.",
+            )
     if p.roll_out is not None and not any(a.exposure == "force" for a in p.analyses):
         yield (
             ("roll_out",),

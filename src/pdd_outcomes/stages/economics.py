@@ -55,7 +55,8 @@ def costs(bench: Workbench) -> Iterator[Row]:
         ]
         for item in plan.counts
     }
-    yield from _table(section, result, events)
+    by_meaning = {item for item, source in plan.counts.items() if source in ("diverted", "not diverted")}
+    yield from _table(section, result, events, by_meaning)
     yield from _one_way(section, result)
     yield from _units(section, units, list(plan.counts))
 
@@ -111,7 +112,10 @@ def _units_of(source: str, people: pd.DataFrame, at: pd.DataFrame, main: pd.Data
     return found.to_numpy(dtype=float)
 
 
-def _table(section: Section, result: CostConsequence, events: dict[str, list[int]]) -> Iterator[Row]:
+def _table(
+    section: Section, result: CostConsequence, events: dict[str, list[int]], by_meaning: set[str]
+) -> Iterator[Row]:
+    """Counts and costs; an item that only one arm can have by its meaning is no small number in the other."""
     for row in result.tidy().to_dict("records"):
         kind, arm = str(row["measure"]).split(" ")
         behind = events.get(row["term"], [np.nan, np.nan])
@@ -121,8 +125,7 @@ def _table(section: Section, result: CostConsequence, events: dict[str, list[int
             "n_treated": result.n_treated,
             "n_control": result.n_control,
         }
-        # An item that by its meaning only one arm can have is no small number in the other.
-        seen = {f"events_{a}": e for a, e in zip(ARMS, behind) if e > 0}
+        seen = {f"events_{a}": e for a, e in zip(ARMS, behind) if e > 0 or row["term"] not in by_meaning}
         made = section.row(
             kind, arm, "count" if kind == "count" else "money", **keys, **seen, **numbers_of(row)
         )

@@ -33,6 +33,8 @@ def engaged(bench: Workbench) -> Iterator[Row]:
     there = there.assign(diverted=(there["disposal"] == "diverted").astype("int64")).reset_index(drop=True)
     later = [s for s in plan.stages if s != protocol_contact(bench)]
     days = {s: f"days_{s}" for s in later}
+    if protocol_contact(bench) in plan.stages:
+        days[DIVERTED] = f"days_{protocol_contact(bench)}"
     if there.empty:
         yield section.nothing("cascade", "nobody was arrested where a scheme ran", "share", "probability")
         return

@@ -68,10 +68,13 @@ def with_disposal(bench: Workbench, people: pd.DataFrame, columns: Sequence[str]
 def with_stages(bench: Workbench, people: pd.DataFrame, stages: Sequence[str]) -> pd.DataFrame:
     """The people with a 0/1 column a stage of the scheme and `days_<stage>` from the incident; only the diverted have any.
 
+    Days are from the incident whatever the clock of the study, which may start later.
+
     The first contact of a stage counts. Somebody who was never diverted has no stage, whatever came later.
     """
     contacts = bench.read("extract", "contacts.parquet")
     diverted = (people["disposal"] == "diverted").to_numpy()
+    incident = pd.to_datetime(with_disposal(bench, people, ["incident_date"])["incident_date"]).to_numpy()
     made = people.copy()
     for stage in stages:
         own = (
@@ -79,7 +82,7 @@ def with_stages(bench: Workbench, people: pd.DataFrame, stages: Sequence[str]) -
         )
         when = pd.MultiIndex.from_frame(people[["person", "index_incident"]])
         date = pd.Series(pd.to_datetime(own.reindex(when).to_numpy()), index=people.index)
-        days = (date - pd.to_datetime(people["index_date"])).dt.days.astype(float)
+        days = (date - incident).dt.days.astype(float)
         made[stage] = (days.notna() & diverted).astype("int64")
         made[f"days_{stage}"] = days.where(diverted)
     return made

@@ -61,7 +61,7 @@ def cascade(reading: Reading) -> str:
         Column("Stage"),
         Column("People", "count"),
         Column("Of 100 eligible (interval)", "est"),
-        Column("Median days since the stage before", "est"),
+        Column("Median days since the stage before (the incident for the first)", "est"),
     ]
     eligible = people(whole[0]) if whole else None
     caption = f"From eligible to completed ({eligible} people arrested where a scheme ran)"
