@@ -23,6 +23,7 @@ from pdd_outcomes.report.sections import (
     moderators,
     roll_out,
 )
+from pdd_outcomes.report.sections.evidence import glossary
 from pdd_outcomes.stages.evidence_rows import Row, Section, evidence_frame
 from tests.disclosure.test_release_evidence import Settings
 from tests.report_fixture import forces_findings
@@ -235,8 +236,8 @@ def contrast(group: str, low: float, high: float) -> Row:
     ("gap", "said"),
     [
         ((-0.02, 0.03), "differ by no more than chance"),
-        ((0.03, 0.12), "part of the naive contrast hides effect"),
-        ((-0.12, -0.03), "part of the naive contrast is no effect"),
+        ((0.03, 0.12), "it hides part of the effect"),
+        ((-0.12, -0.03), "it makes completing look better than it is"),
     ],
 )
 def test_how_much_of_the_naive_contrast_is_who_completes(gap: tuple[float, float], said: str) -> None:
@@ -453,6 +454,13 @@ def test_a_total_that_is_withheld_is_said_with_its_reason_and_placeholders_are_c
     assert "No total is given: no unit cost of custody day." in page
     assert "All unit costs are placeholders without a source" in page
     assert "are not made into one ratio" in page
+
+
+def test_terms_are_explained_where_their_section_is_and_nowhere_else() -> None:
+    with_effect = glossary(reading(contrast("naive", -0.09, -0.05)))
+    assert "Complier effect\n: " in with_effect
+    assert "Instrument\n: " not in with_effect
+    assert glossary(reading()) == ""
 
 
 # -- everything

@@ -20,6 +20,7 @@ from .sections import (
     compared,
     economics,
     effect,
+    evidence,
     first,
     forces,
     implementation,
@@ -158,6 +159,10 @@ class Study:
     def disclosure(self) -> str:
         """What disclosure control did."""
         return record.disclosure(self.reading)
+
+    def glossary(self) -> str:
+        """Terms of the sections of evidence that this study has."""
+        return evidence.glossary(self.reading)
 
     def metadata(self) -> dict[str, str]:
         """Title and subtitle for the engine, as plain text."""

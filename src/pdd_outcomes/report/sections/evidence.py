@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import formats
@@ -104,3 +104,44 @@ def said(item: Item) -> str:
 def known_p(item: Item) -> bool:
     """Whether there is a p-value."""
     return math.isfinite(item.p_value)
+
+
+TERMS: Mapping[str, Mapping[str, str]] = {
+    "forces": {
+        "Cook's distance": "How far the pooled effect moves when one force is left out.",
+        "Randomisation test": "The result against those that every other choice of forces to have a scheme would have given.",
+        "Wild cluster bootstrap": "A test for few forces that flips the sign of whole forces' departures from the model.",
+    },
+    "roll_out": {
+        "Group-time effect": "The effect at one time on forces whose schemes started at one time, against forces without one then.",
+        "Two-way fixed effects": "A regression with a constant for each force and each time; misleading where effects grow.",
+    },
+    "instrument": {
+        "Anderson-Rubin interval": "The effects that an instrument's data do not reject; it holds however weak the instrument is.",
+        "Effective F": "How strongly an instrument moves who is treated; below about 10 to 20 it is weak.",
+        "Instrument": "Something that moves who is treated, is as good as chance, and matters for the outcome in no other way.",
+    },
+    "engagement": {
+        "Cascade": "From eligible to completed, how many reach each stage of a scheme.",
+        "Complier effect": "The effect on those who complete because of where they were arrested.",
+        "Intention to treat": "By what people could have had, whatever they did.",
+    },
+    "moderators": {
+        "Benjamini-Hochberg": "An adjustment of p-values that limits the share of false claims among all claims.",
+        "Holm": "An adjustment of p-values that limits the chance of any false claim.",
+        "Moderator": "A trait, named beforehand, by which an effect may differ.",
+    },
+    "equity": {
+        "Net-widening": "The share of those diverted who would otherwise have had no further action.",
+        "Slope index of inequality": "The difference between the two ends of a ranking, from a line through its groups.",
+        "Theil index": "How unequal groups are relative to their average; nought is equal.",
+    },
+}
+
+
+def glossary(reading: Reading) -> str:
+    """Definitions of the terms that the sections of this study use, as a Markdown definition list."""
+    terms = {
+        term: words for section, own in TERMS.items() if has(reading, section) for term, words in own.items()
+    }
+    return "\n\n".join(f"{term}\n: {terms[term]}" for term in sorted(terms, key=str.lower))

@@ -69,8 +69,8 @@ def bias_words(found: list[Item]) -> str:
         return f"{first} {second}"
     if gap.conf_low <= 0 <= gap.conf_high:
         return f"{first} {second} The two differ by no more than chance, which does not show that completers are like others."
-    side = "hides effect" if gap.estimate > 0 else "is no effect"
-    return f"{first} {second} The gap between the two, {said(gap)}, is who completes and where schemes are: part of the naive contrast {side}."
+    does = "hides part of the effect" if gap.estimate > 0 else "makes completing look better than it is"
+    return f"{first} {second} The gap between the two, {said(gap)}, is not what completing does but who completes, and it {does}."
 
 
 def _forest(effects: list[Item]) -> Picture | None:
