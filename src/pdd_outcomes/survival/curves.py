@@ -78,7 +78,7 @@ class SurvivalCurves(Shown):
         ]
 
     def glance(self) -> pd.DataFrame:
-        """A row a group: people, events, weighted sums of both, median (survival) and last time."""
+        """A row a group: rows (people, where each has one), events, weighted sums of both, median (survival) and last time."""
         rows = []
         for group, cells in self._by_group():
             rows.append(
@@ -116,7 +116,7 @@ class SurvivalCurves(Shown):
         return self._limits(read, self.level if level is None else check_level(level))[TABLE]
 
     def numbers_at_risk(self, times: float | Sequence[float] | FloatArray) -> pd.DataFrame:
-        """Who is at risk just before each time: group, time, n_risk (weighted), n_rows (people), effective.
+        """Who is at risk just before each time: group, time, n_risk (weighted), n_rows (people, where each has one row), effective.
 
         `effective` is the effective sample size of the risk set, (sum of w)^2 / sum of w^2.
         """

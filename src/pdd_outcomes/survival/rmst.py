@@ -34,7 +34,7 @@ class RmstContrast(Shown):
     covariance : (g, g) of the means
     adjusted : covariates the means are adjusted for
     se_method : which variance it is
-    n, events : (g,) people and events to the end of follow-up
+    n, events : (g,) rows (people, where each has one) and events to the end of follow-up
     adjustment : how they are adjusted
     """
 
@@ -81,7 +81,7 @@ class RmstContrast(Shown):
         return pd.concat(parts, ignore_index=True)
 
     def glance(self) -> pd.DataFrame:
-        """One row: horizon, people and events, variance, what was adjusted for."""
+        """One row: horizon, rows and events, variance, what was adjusted for."""
         return pd.DataFrame(
             {
                 "tau": [self.tau],
